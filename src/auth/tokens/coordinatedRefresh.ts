@@ -82,7 +82,7 @@ export function createCoordinatedRefresh(options: CoordinatedRefreshOptions): Co
     }
     const outcome = await refresh(tokens, keep).catch(async (thrown: unknown) => {
       // What an earlier refresh left open stays so.
-      if (!wasSpent && isUnspent(thrown)) await store.unspend(key, stored).catch(() => undefined)
+      if (!wasSpent && saysUnspent(thrown)) await store.unspend(key, stored).catch(() => undefined)
       return refusalIn(thrown)
     })
     if (typeof outcome !== 'string' && !(outcome instanceof BridgeError)) return await save(outcome, stored)
@@ -165,7 +165,7 @@ function refusalIn(thrown: unknown): BridgeError {
 }
 
 /** What `Refresh` says of all its tries. */
-const isUnspent = (thrown: unknown) => thrown instanceof BridgeError && thrown.details.mayBeSpent === false
+const saysUnspent = (thrown: unknown) => thrown instanceof BridgeError && thrown.details.mayBeSpent === false
 
 /** The same request would be refused again, or the client that may send it is gone: only a sign-in brings new tokens. */
 export const isRefusedForGood = (thrown: unknown): thrown is BridgeError =>

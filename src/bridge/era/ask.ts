@@ -6,6 +6,7 @@ import { isSessionId } from '../../mcp/requests.ts'
 import type { Cause, HttpResponse } from '../../ports.ts'
 import { registerRotatingSecret } from '../../redaction/register.ts'
 import { quote } from '../../redaction/text.ts'
+import { NOTHING_MORE } from '../http/body/messages.ts'
 import { isCut, readMessages, readStart } from '../http/response.ts'
 import { type Message, parseMessage } from '../message/message.ts'
 import { type Bytes, find, stringIn } from '../message/pick.ts'
@@ -98,8 +99,6 @@ async function within(
   }
 }
 
-const ENOUGH = Promise.resolve(undefined)
-
 interface Heard {
   readonly status: number
   /** Its answer to the question, however it was sent, else the start of what came instead. */
@@ -138,7 +137,7 @@ async function hear(
           odd = bytes
         },
         // The stream may stay open.
-        enough: () => (answer ? ENOUGH : undefined),
+        enough: () => (answer ? NOTHING_MORE : undefined),
       },
     )
   } catch (thrown) {

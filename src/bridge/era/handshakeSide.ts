@@ -6,7 +6,7 @@ import type { Cause, Logger } from '../../ports.ts'
 import type { LegacyConversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import { type InFlight, OVER, type PendingRequest } from '../message/inFlight.ts'
-import { isForAnother, type Message } from '../message/message.ts'
+import { isAnswerTo, type Message } from '../message/message.ts'
 import { rpcError } from '../message/rpcError.ts'
 import { doubtsHandshake, doubtsHandshakeThrown, isModernRefusal } from './doubt.ts'
 import { createHold, type Held } from './hold.ts'
@@ -184,7 +184,7 @@ async function holdDoubtful(
 ): Promise<Held | undefined> {
   let answer: Message | undefined
   const take: Deliver = async (one) => {
-    if (one.answers.length === 0 || isForAnother(one, pending.message) || !doubtsHandshake(one)) return deliver(one)
+    if (!isAnswerTo(one, pending.message) || !doubtsHandshake(one)) return deliver(one)
     answer = one
     for (const id of pending.message.asks) pending.open.add(id)
   }

@@ -30,6 +30,10 @@ export const nameOf = (ids: readonly RawId[]) =>
 export const isForAnother = ({ answers }: Message, { asks }: Message): boolean =>
   answers.some((id) => id !== 'null' && !asks.includes(id))
 
+/** Whether a message answers this request, and no other. */
+export const isAnswerTo = (one: Message, request: Message): boolean =>
+  one.answers.length > 0 && !isForAnother(one, request)
+
 /** undefined: not a JSON-RPC 2.0 message. */
 export function parseMessage(raw: Uint8Array): Message | undefined {
   const bytes = withoutBom(raw)

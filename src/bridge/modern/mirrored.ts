@@ -5,7 +5,7 @@ import { META } from '../era/revisions.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import { ask, onlyAnswers } from '../message/ask.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
-import { isForAnother, type Message, parseMessage } from '../message/message.ts'
+import { isAnswerTo, type Message, parseMessage } from '../message/message.ts'
 import { eachMember, find, stringIn } from '../message/pick.ts'
 import { textAt } from '../message/scan.ts'
 import { ownId } from './ownId.ts'
@@ -97,8 +97,7 @@ export function createMirrored({ inFlight, log, known, attempt }: MirroredOption
 
   return {
     learning: (request, deliver) => async (message) => {
-      const isAnswer = message.answers.length > 0 && !isForAnother(message, request)
-      await deliver(isAnswer ? await learn(message) : message)
+      await deliver(isAnswerTo(message, request) ? await learn(message) : message)
     },
     // Most calls have nothing to wait for.
     add: (headers, call) => (isListed ? withOwn(headers, call) : recall().then(() => withOwn(headers, call))),

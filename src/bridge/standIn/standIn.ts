@@ -5,7 +5,7 @@ import { memoizeAsync } from '../../memoizeAsync.ts'
 import type { Conversation, LegacyConversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import type { InFlight } from '../message/inFlight.ts'
-import { isForAnother, type Message } from '../message/message.ts'
+import { isAnswerTo, type Message } from '../message/message.ts'
 import { methodNotFound } from '../message/rpcError.ts'
 import type { InPlace, InPlaceOptions } from './inPlace.ts'
 import { createSignInNotice } from './notice.ts'
@@ -50,7 +50,7 @@ function standIn(
   /** Keeps the answer for the next time that the server is not there. */
   const learning: Learning = (message, deliver) => (answer) => {
     const written = deliver(answer)
-    if (isAnswer(answer, message)) recall.learnSoon(message, answer)
+    if (isAnswerTo(answer, message)) recall.learnSoon(message, answer)
     return written
   }
 
@@ -68,7 +68,7 @@ function standIn(
   const carryList: Carry = async (pending, before, deliver) => {
     const { message } = pending
     const take: Deliver = async (answer) => {
-      if ('told' in phases.now && isAnswer(answer, message)) (await inPlace()).heard(message, answer)
+      if ('told' in phases.now && isAnswerTo(answer, message)) (await inPlace()).heard(message, answer)
       await deliver(answer)
     }
     const why = await serverOrHere<'person' | 'late'>(
@@ -121,8 +121,6 @@ function standIn(
   }
 }
 
-const isAnswer = (one: Message, request: Message) => one.answers.length > 0 && !isForAnother(one, request)
-
 /** Has the answer kept when it is delivered. */
 type Learning = (message: Message, deliver: Deliver) => Deliver
 
@@ -147,7 +145,7 @@ function initializeCarrier({ conversation, phases, inPlace, learning }: Initiali
       if (phases.now.kind === 'answeredHere') (await inPlace()).failed(answer)
     }
     try {
-      const take: Deliver = (answer) => (isAnswer(answer, message) ? pass(answer) : deliver(answer))
+      const take: Deliver = (answer) => (isAnswerTo(answer, message) ? pass(answer) : deliver(answer))
       await conversation.exchange(pending, before, learning(message, take))
     } catch (thrown) {
       if (signal.aborted || latest !== message) throw thrown

@@ -25,6 +25,9 @@ export interface Receiver {
   enough?(): Promise<undefined> | undefined
 }
 
+/** An answer of `enough`: the rest is discarded at once. */
+export const NOTHING_MORE = Promise.resolve(undefined)
+
 /** After so long without a byte, in ms, what has come of an event is looked at. */
 const QUIET_MS = 250
 /** The time between two looks, as a multiple of what a look takes: a byte now and then must not make us read megabytes again and again. */

@@ -15,7 +15,7 @@ import {
 } from '../response.ts'
 import type { StreamPosition } from './eventStream.ts'
 import type { Grace } from './grace.ts'
-import { type BodyOptions, type Deliver, isBrokenOff, type Receiver } from './messages.ts'
+import { type BodyOptions, type Deliver, isBrokenOff, NOTHING_MORE, type Receiver } from './messages.ts'
 
 export interface Rules {
   /** What goes on of a message of the server; undefined: nothing. @throws BridgeError invalid_protocol for what must not come */
@@ -61,8 +61,6 @@ export async function receive(
     reception.end()
   }
 }
-
-const NOTHING_MORE = Promise.resolve(undefined)
 
 /** One response while it is read: a class, because what is made for each of its parts costs more than reading it. */
 class Reception implements Receiver, ReadOptions {
