@@ -55,15 +55,18 @@ export function createExchange(options: ExchangeOptions): Exchanger {
     return rules.isOver() ? 'lost' : 'done'
   }
 
-  const patientPost = patiently(post, { clock, timeoutMs })
-
   const exchange: Exchange = async (pending, deliver) => {
     const { message, transmission } = pending
     const renewing = session.settled()
     if (renewing !== undefined) await renewing
     if (message.method === 'initialize') session.remember(message)
-    const { id } = session
-    const response = await patientPost(pending).catch(unlessLost)
+    let { id } = session
+    // After a wait, it goes out in the session that there is then.
+    const postNow = (one: PendingRequest) => {
+      id = session.id
+      return post(one)
+    }
+    const response = await patiently(postNow, { clock, timeoutMs })(pending).catch(unlessLost)
     const first = { id, mayBeLost: id !== undefined }
     if (response !== 'lost' && (await receiveIn(response, pending, deliver, first)) === 'done') return
     if (id === undefined) return

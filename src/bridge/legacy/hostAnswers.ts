@@ -49,8 +49,8 @@ export function createHostAnswers({ session, exchange, deliver }: HostAnswersOpt
     async carry(pending, take) {
       const message = isOver ? questions.withoutAnswers(pending.message) : questions.answer(pending.message)
       if (!message) return
-      // What else a batch holds is not ended with its answers.
-      const isTied = message.kind === 'response'
+      // The requests of a batch are not ended with its answers.
+      const isTied = message.asks.length === 0
       if (isTied) sent.add(pending)
       try {
         await exchange(message === pending.message ? pending : { ...pending, message }, take)

@@ -107,6 +107,25 @@ describe('a question of a session that is lost', () => {
     expect(world.answers).toEqual([])
   })
 
+  test('is no question of a call that waited until the session was made again', async () => {
+    let refused = 0
+    const world = startForgetful({
+      instead: async ({ body }) =>
+        body.includes('"t9"') && refused++ === 0 ? respond(503, { 'retry-after': '1' }) : undefined,
+    })
+    await lost(world)
+    void world.call(9)
+    await settled()
+    await world.call(3)
+    world.clock.advance(5_000)
+    const waited = await world.stream(9)
+    await waited.say(ask(0, 'and this?'))
+    const [id, message] = questions(world).at(-1) ?? []
+    expect(message).toBe('and this?')
+    await world.say(accept(id))
+    expect(world.answers).toEqual([`s2 ${ACCEPTED}`])
+  })
+
   test('with a text as its id, in whatever spelling, is void too', async () => {
     const world = startForgetful()
     await world.say(INITIALIZE)
