@@ -7,6 +7,8 @@ import { type Connection, type ConnectionOptions, exchangeOn, openConnection } f
 export interface HttpSseOptions extends ConnectionOptions {
   /** Restores the session on a new stream; `cause`: why that was opened. */
   readonly restore: (exchange: Exchange, cause: Cause) => Promise<void>
+  /** A stream is over, and its session with it. */
+  readonly onLost?: (() => void) | undefined
 }
 
 export interface HttpSse {
@@ -28,7 +30,9 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
   const connect = (cause: Cause, prepare: (made: Connection) => Promise<void>): Promise<Connection> => {
     const leave = () => {
       // Another one may be current by now.
-      if (current === own) current = undefined
+      if (current !== own) return
+      current = undefined
+      options.onLost?.()
     }
     const own: Promise<Connection> = openConnection(options, cause, leave)
       .then(async (made) => {
