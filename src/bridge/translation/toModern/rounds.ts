@@ -10,6 +10,7 @@ import type { InFlight } from '../../message/inFlight.ts'
 import type { Message, RawId } from '../../message/message.ts'
 import { createNames } from '../../message/names.ts'
 import { result } from '../../message/ours.ts'
+import { createProgress } from '../../progress.ts'
 import type { TakeOn } from '../takers.ts'
 import { fromModernAnswer, type InputRequired } from './fromModern.ts'
 import { type HostMeta, type Round, toModernRequest } from './hostMeta.ts'
@@ -116,11 +117,13 @@ export function createRounds({ exchange, upstream, takeOn, questions, clock, end
 
   const carry: Rounds = async (request, { host, logLevel }, errand, deliver, seen = () => undefined) => {
     let round: Round | undefined
+    const progress = createProgress(request, deliver)
     for (let rounds = 0; ; rounds++) {
       const id: RawId = `"mcp-oauth-bridge-r${++sent}"`
       const message = toModernRequest(request, id, host, logLevel, round)
-      const required = await send(message, request, errand, deliver, seen)
+      const required = await send(message, request, errand, progress.take, seen)
       if (!required) return
+      progress.again()
       try {
         if (rounds === MOST_ROUNDS)
           throw unanswered(`The server has asked ${MOST_ROUNDS} times for input and still gives no result.`)
