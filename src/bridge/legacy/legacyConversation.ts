@@ -75,7 +75,13 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
     const renewing = session.settled()
     if (renewing !== undefined) await renewing
     void endSession(session, send, log)
-    await exchange(pending, take)
+    try {
+      await exchange(pending, take)
+    } catch (thrown) {
+      // A session that was begun before the answer failed is nobody's, unless the host has begun anew.
+      if (pending.open.size > 0 && session.initialize === pending.message) void endSession(session, send, log)
+      throw thrown
+    }
   }
 
   const listenAfter: Exchange = (pending, take) => {
@@ -111,7 +117,11 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
     },
     refusal: rpcError,
     async initialize(cause) {
-      const answer = await transport.initialize(cause)
+      const { initialize } = session
+      const answer = await transport.initialize(cause).catch((thrown: unknown) => {
+        if (session.initialize === initialize) void endSession(session, send, log)
+        throw thrown
+      })
       if (answer && !answer.failed && !listening) listen()
       return answer
     },
