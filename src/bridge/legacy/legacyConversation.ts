@@ -13,6 +13,7 @@ import type { Message } from '../message/message.ts'
 import { rpcError } from '../message/rpcError.ts'
 import { endSession } from '../session/end.ts'
 import { createSession } from '../session/session.ts'
+import { takingBack } from './overdue.ts'
 import { createStreamOpening } from './serverStream.ts'
 import { createTransport } from './transport.ts'
 
@@ -66,7 +67,7 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
     },
     () => listening && listen(),
   )
-  const exchange = createRetry(transport.exchange, clock)
+  const exchange = createRetry(takingBack(transport.exchange, options), clock)
 
   /** A host that initializes again begins anew; the server need not keep what it had. */
   const beginAnew: Exchange = async (pending, take) => {
