@@ -1,7 +1,7 @@
 // The progress of one request, which must grow with each notification (MCP "Progress"), also where the server begins its work once more.
-import type { Deliver } from './http/body/messages.ts'
-import type { Message } from './message/message.ts'
-import { type Bytes, find, valueIn } from './message/pick.ts'
+import type { Message } from '../../message/message.ts'
+import { type Bytes, find, valueIn } from '../../message/pick.ts'
+import type { Deliver } from './messages.ts'
 
 export interface Progress {
   /** Passes everything on but progress of this request that is not larger than what was told before the server began again. */
