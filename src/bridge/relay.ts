@@ -3,7 +3,7 @@ import { asBridgeError, BridgeError } from '../errors.ts'
 import { withoutControls } from '../redaction/text.ts'
 import { type ConverseOptions, converse } from './converse.ts'
 import type { LineWriter } from './host/stdout.ts'
-import { createInFlight, type PendingRequest } from './message/inFlight.ts'
+import { createInFlight, OVER, type PendingRequest } from './message/inFlight.ts'
 import { guessId, guessIdAtEnd, type Message, nameOf, parseMessage, type RawId } from './message/message.ts'
 import { find, idIn } from './message/pick.ts'
 import { LAST_WORDS_MS } from './session/end.ts'
@@ -26,7 +26,7 @@ const NOTHING = Promise.resolve()
 export function createRelay(options: RelayOptions): Relay {
   const { writer, clock, log } = options
   const inFlight = createInFlight()
-  /** What follows initialize or initialized needs what they establish. */
+  /** What follows initialize or initialized needs what they establish, but for answers: the server may wait for one before its own. */
   let turn: Promise<void> = NOTHING
   /** Notifications keep their order: each is sent when the server has taken the one before, whose response may be a stream that goes on. */
   let notified: Promise<void> = NOTHING
@@ -67,7 +67,7 @@ export function createRelay(options: RelayOptions): Relay {
     if (message.kind === 'notification') {
       void exchange(pending, Promise.all([turn, notified]))
       notified = pending.done
-    } else void exchange(pending, turn)
+    } else void exchange(pending, message.kind === 'response' ? OVER : turn)
     if (message.method === 'initialize' || message.method === 'notifications/initialized') turn = pending.done
     return pending.done
   }

@@ -152,12 +152,16 @@ test('an endpoint at another origin receives nothing', async () => {
   expect(server.count('initialize')).toBe(0)
 })
 
-test('a call that is never answered is server_timeout', async () => {
+test('a call that is never answered is server_timeout, and the server hears that nobody waits any longer', async () => {
   const { server } = await startOlder()
   server.script['tools/call'] = ({ reply }) => reply(202)
   const host = stage.host(stage.config('request_timeout: 3000\n'))
   await host.initialize()
-  expect((await host.request('tools/call', { name: 'x' })).error.data.code).toBe('server_timeout')
+  const { error, id } = await host.request('tools/call', { name: 'x' })
+  expect(error.data.code).toBe('server_timeout')
+  const { message, headers } = await server.until((one) => one.message?.method === 'notifications/cancelled')
+  expect(message.params).toEqual({ requestId: id, reason: expect.any(String) })
+  expect(headers['mcp-protocol-version']).toBe('2025-11-25')
 })
 
 test('server-everything over HTTP+SSE works: tools, progress, sampling', async () => {

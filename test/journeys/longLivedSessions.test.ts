@@ -220,8 +220,8 @@ describe('a server that is too busy', () => {
 })
 
 describe('silence', () => {
-  test('longer than request_timeout is server_timeout, and progress or a comment restarts the time', async () => {
-    const { host } = await start(
+  test('longer than request_timeout is server_timeout and takes the request back; progress or a comment restarts the time', async () => {
+    const { host, server } = await start(
       {
         'tools/call': ({ message, stream }) => {
           const body = stream()
@@ -250,6 +250,11 @@ describe('silence', () => {
     expect(slow.result).toEqual({ beats: 7 })
     expect(silent.error.data.code).toBe('server_timeout')
     expect(half.error.data.code).toBe('server_timeout')
+    for (const { id } of [silent, half])
+      await server.until(
+        ({ message }) => message?.method === 'notifications/cancelled' && message.params.requestId === id,
+      )
+    expect(server.count('notifications/cancelled')).toBe(2)
   })
 
   test('of a server that accepts the connection and sends nothing is server_timeout after connect_timeout', async () => {

@@ -8,13 +8,16 @@ import type { ModernConversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import { type InFlight, OVER, type PendingRequest } from '../message/inFlight.ts'
 import { type Message, parseMessage } from '../message/message.ts'
+import { INTERNAL_ERROR } from '../message/ours.ts'
+import { find, valueIn } from '../message/pick.ts'
 import { rpcError } from '../message/rpcError.ts'
+import { splice } from '../message/splice.ts'
 import { sendAgain } from './behind.ts'
 import { doubtsHandshakeThrown, isModernRefusal } from './doubt.ts'
 import { createHold, type Held } from './hold.ts'
 import { holdDoubtfulModern, type Proof, release } from './holding.ts'
 import { hostInfoIn } from './hostInfo.ts'
-import { MODERN, revisionOf, UNSUPPORTED_VERSION } from './revisions.ts'
+import { MISSING_CAPABILITY, MODERN, revisionOf, UNSUPPORTED_VERSION } from './revisions.ts'
 import type { ServerEra } from './serverEra.ts'
 
 export interface ModernSideOptions {
@@ -79,7 +82,8 @@ export function createModernSide(options: ModernSideOptions): ModernConversation
     const revision = revisionOf(message.bytes)
     if (revision !== undefined && revision !== MODERN && message.kind === 'request')
       return deliver(unsupported(message, revision))
-    const hold = createHold(pending, (answer) => !isAsItWas && isModernRefusal(answer), deliver)
+    const take: Deliver = (answer) => deliver(isModernRefusal(answer) ? withCodeOf2025(answer) : answer)
+    const hold = createHold(pending, (answer) => !isAsItWas && isModernRefusal(answer), take)
     let held: Held | undefined
     try {
       await (await toLegacy()).exchange(pending, OVER, hold.take)
@@ -94,7 +98,7 @@ export function createModernSide(options: ModernSideOptions): ModernConversation
     }
     if (await hasChanged(message, false)) return sendAgain(await modern(), inFlight, pending, deliver)
     isAsItWas ||= held.answer !== undefined
-    await release(held, pending, deliver)
+    await release(held, pending, take)
   }
 
   return {
@@ -112,6 +116,19 @@ export function createModernSide(options: ModernSideOptions): ModernConversation
       await Promise.all([...made].map((one) => one.end(reason)))
     },
   }
+}
+
+/**
+ * An error of a 2025 server with a number that 2026 gives a meaning ("Overview: Error Codes"): a host would take it for what the server did
+ * not say, but for a capability that is named beside it.
+ */
+function withCodeOf2025(answer: Message): Message {
+  const { bytes } = answer
+  const isMeant =
+    valueIn(bytes, find(bytes, ['error', 'code'])) === MISSING_CAPABILITY &&
+    find(bytes, ['error', 'data', 'requiredCapabilities']) !== undefined
+  if (isMeant) return answer
+  return { ...answer, bytes: splice(bytes, [{ path: ['error', 'code'], json: String(INTERNAL_ERROR) }]) }
 }
 
 /** MCP 2026-07-28, "Versioning": the host goes on with a revision of the list. */

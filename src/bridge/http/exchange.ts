@@ -50,6 +50,7 @@ export function createExchange(options: ExchangeOptions): Exchanger {
 
   /** 'lost': the server has forgotten the session and did not process the message. */
   const receiveIn = async (response: HttpResponse, pending: PendingRequest, deliver: Deliver, sent: SentIn) => {
+    if (pending.message.method === 'initialize' && response.status < 300) session.begin(response)
     const rules = new SessionRules(options, response, pending, sent)
     await receive(receiving, response, pending, deliver, rules)
     return rules.isOver() ? 'lost' : 'done'
@@ -70,6 +71,8 @@ export function createExchange(options: ExchangeOptions): Exchanger {
     const first = { id, mayBeLost: id !== undefined }
     if (response !== 'lost' && (await receiveIn(response, pending, deliver, first)) === 'done') return
     if (id === undefined) return
+    // Of a session that has just begun, nobody else waits for more than initialize.
+    if (message.kind === 'response' && session.version === undefined) return
     // The server did not process it, as if it had not been sent.
     transmission.sent = false
     await renew(id, pending.cause)

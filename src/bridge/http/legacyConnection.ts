@@ -155,7 +155,7 @@ export async function exchangeOn(
   const one = waitFor(deliver, clock, timeoutMs, transmission.patience)
   if (message.asks.length > 0) connection.waiting.set(pending, one)
   try {
-    const headers = { 'content-type': 'application/json' }
+    const headers = { 'content-type': 'application/json', ...versionFor(message, options.session.version) }
     const { endpoint: url } = connection
     const response = await send({ method: 'POST', url, headers, body: message.bytes, signal, transmission }, cause)
     if (response.status < 200 || response.status > 299) {
@@ -180,5 +180,9 @@ export async function exchangeOn(
     connection.waiting.delete(pending)
   }
 }
+
+/** Of the revisions that know this header, all want it after initialize (2025-06-18, "Protocol Version Header"). */
+const versionFor = ({ method }: Message, version: string | undefined) =>
+  version === undefined || version < '2025-06-18' || method === 'initialize' ? {} : { 'mcp-protocol-version': version }
 
 const utf8 = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')

@@ -5,6 +5,7 @@ import { createHarmless } from '../message/harmless.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import { isForAnother, type Message } from '../message/message.ts'
 import type { Deliver } from './body/messages.ts'
+import { createProgress } from './body/progress.ts'
 import type { Exchange } from './exchange.ts'
 import { isCut } from './response.ts'
 
@@ -44,17 +45,19 @@ export function createRetry(exchange: Exchange, clock: Clock, again: Exchange = 
     }
 
   return async (pending, deliver) => {
-    const take = pending.message.method === 'tools/list' ? learning(pending.message, deliver) : deliver
+    const { message } = pending
+    const progress = createProgress(message, message.method === 'tools/list' ? learning(message, deliver) : deliver)
     try {
-      return await exchange(pending, take)
+      return await exchange(pending, progress.take)
     } catch (thrown) {
       if (!mayRetry(pending, thrown)) throw outcome(thrown, pending)
     }
     const repeat = pending.transmission.sent ? again : exchange
     pending.transmission.sent = false
+    progress.again()
     await clock.sleep(PAUSE_MS * (1 + Math.random()), pending.signal)
     try {
-      await repeat(pending, take)
+      await repeat(pending, progress.take)
     } catch (thrown) {
       throw outcome(thrown, pending)
     }

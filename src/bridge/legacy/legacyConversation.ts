@@ -6,7 +6,6 @@ import type { LegacyConversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { noBatches, unexpected } from '../http/response.ts'
-import { createRetry } from '../http/retry.ts'
 import type { Send } from '../http/send.ts'
 import { type InFlight, OVER } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
@@ -14,8 +13,10 @@ import { rpcError } from '../message/rpcError.ts'
 import { endSession } from '../session/end.ts'
 import { createHostQuestions, type HostQuestions } from '../session/hostQuestions.ts'
 import { createSession } from '../session/session.ts'
+import { createAgain } from './again.ts'
 import { createHostAnswers } from './hostAnswers.ts'
-import { createStreamOpening } from './serverStream.ts'
+import { takingBack } from './overdue.ts'
+import { createStreamOpening, type StreamOpening } from './serverStream.ts'
 import { createTransport } from './transport.ts'
 
 export interface LegacyOptions {
@@ -46,7 +47,8 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
   const opening = createStreamOpening(clock, ending.signal)
 
   /** Messages that the server initiates; an answer among them must be one that somebody waits for. */
-  const deliver = async (message: Message) => {
+  const deliver = async (given: Message) => {
+    const message = again.isOut ? await again.toHost(given) : given
     if (message.kind === 'batch' && !session.hasBatches)
       return log.warn('proxy:unexpected', { message: noBatches(message).message })
     if (message.answers.some((id) => id !== 'null') && !inFlight.settle(message))
@@ -71,8 +73,15 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
     },
     () => listening && listen(),
   )
-  const exchange = createRetry(transport.exchange, clock)
+  const again = createAgain(takingBack(transport.exchange, options), { inFlight, session, clock })
+  const { exchange } = again
   const answers = createHostAnswers({ session, exchange, deliver: options.deliver })
+
+  /** A session that has begun is nobody's if its initialize has failed. */
+  const orEnd = (hasFailed: () => boolean) => (thrown: unknown) => {
+    if (hasFailed()) void endSession(session, send, log)
+    throw thrown
+  }
 
   /** A host that initializes again begins anew; the server need not keep what it had. */
   const beginAnew: Exchange = async (pending, take) => {
@@ -82,7 +91,9 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
     if (renewing !== undefined) await renewing
     answers.giveUp()
     void endSession(session, send, log)
-    await exchange(pending, take)
+    // Unless the host has begun anew meanwhile.
+    const hasFailed = () => pending.open.size > 0 && session.initialize === pending.message
+    await exchange(pending, take).catch(orEnd(hasFailed))
   }
 
   const listenAfter: Exchange = (pending, take) => {
@@ -97,17 +108,13 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
     return exchanged
   }
 
-  /** A server may put its question into the stream of its own, and forget it where that is not there yet. */
-  const whenOpen: Exchange = async (pending, take) => {
-    await opening.over()
-    pending.signal.throwIfAborted()
-    await exchange(pending, take)
-  }
-
+  const whenOpen = after(opening, exchange)
   const carry: Exchange = (pending, take) => {
-    if (pending.message.method === 'initialize') return beginAnew(pending, take)
-    if (pending.message.method === 'notifications/initialized') return listenAfter(pending, take)
-    return opening.holds(pending.message.method) ? whenOpen(pending, take) : exchange(pending, take)
+    const { method } = pending.message
+    if (method === 'initialize') return beginAnew(pending, take)
+    if (method === 'notifications/initialized') return listenAfter(pending, take)
+    if (method === 'notifications/cancelled') return again.cancel(pending, take)
+    return opening.holds(method) ? whenOpen(pending, take) : exchange(pending, take)
   }
 
   return {
@@ -118,7 +125,8 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
     },
     refusal: rpcError,
     async initialize(cause) {
-      const answer = await transport.initialize(cause)
+      const { initialize } = session
+      const answer = await transport.initialize(cause).catch(orEnd(() => session.initialize === initialize))
       if (answer && !answer.failed && !listening) listen()
       return answer
     },
@@ -134,3 +142,12 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
     },
   }
 }
+
+/** A server may put its question into the stream of its own, and forget it where that is not there yet. */
+const after =
+  (opening: StreamOpening, exchange: Exchange): Exchange =>
+  async (pending, take) => {
+    await opening.over()
+    pending.signal.throwIfAborted()
+    await exchange(pending, take)
+  }

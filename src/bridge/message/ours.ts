@@ -5,6 +5,7 @@ import type { Bytes } from './pick.ts'
 /** JSON-RPC 2.0 section 5.1. */
 export const METHOD_NOT_FOUND = -32601
 export const INVALID_PARAMS = -32602
+export const INTERNAL_ERROR = -32603
 
 /** `json`: the text of the result. */
 export const result = (id: RawId, json: string | Bytes): Message =>

@@ -45,11 +45,13 @@ export function modernHeaders({ kind, method, bytes }: Message): Record<string, 
 
 /** Visible ASCII, with spaces and tabs between. */
 const PLAIN = /^[!-~](?:[\t -~]*[!-~])?$/
-const ENCODED = /^=\?base64\?.*\?=$/
 
 /**
  * A text as the value of a header (MCP 2026-07-28, "Value Encoding"): as it is where a header can carry it, else in Base64, as is
  * whatever could be mistaken for that. An empty one too: servers take an empty header for a missing one.
  */
 export const encodeHeaderValue = (text: string): string =>
-  PLAIN.test(text) && !ENCODED.test(text) ? text : `=?base64?${Buffer.from(text, 'utf8').toString('base64')}?=`
+  PLAIN.test(text) && !seemsEncoded(text) ? text : `=?base64?${Buffer.from(text, 'utf8').toString('base64')}?=`
+
+/** Also where the two marks share a character, as in `=?base64?=`. */
+const seemsEncoded = (text: string) => text.startsWith('=?base64?') && text.endsWith('?=')

@@ -3,6 +3,7 @@ import { asBridgeError } from '../../errors.ts'
 import type { Clock, Logger } from '../../ports.ts'
 import { META } from '../era/revisions.ts'
 import type { Deliver } from '../http/body/messages.ts'
+import { ownId, withId } from '../http/body/ownId.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { createPauses } from '../http/pauses.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
@@ -10,7 +11,6 @@ import { isForAnother, type Message, parseMessage, type RawId } from '../message
 import { eachElement, eachMember, find } from '../message/pick.ts'
 import { textAt } from '../message/scan.ts'
 import { splice } from '../message/splice.ts'
-import { ownId, withId } from './ownId.ts'
 
 export interface ListensOptions {
   /** Carries one listen request, and throws when its stream breaks. */

@@ -3,12 +3,12 @@ import { memoizeAsync } from '../../memoizeAsync.ts'
 import type { KnownAnswers, Logger, MaybePromise } from '../../ports.ts'
 import { META } from '../era/revisions.ts'
 import type { Deliver } from '../http/body/messages.ts'
+import { ownId } from '../http/body/ownId.ts'
 import { ask, onlyAnswers } from '../message/ask.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import { isAnswerTo, type Message, parseMessage } from '../message/message.ts'
 import { eachMember, find, stringIn } from '../message/pick.ts'
 import { textAt } from '../message/scan.ts'
-import { ownId } from './ownId.ts'
 import type { ParamHeaders } from './paramHeaders.ts'
 
 export interface MirroredOptions {

@@ -3,15 +3,15 @@ import { BridgeError } from '../../errors.ts'
 import type { Clock, KnownAnswers, Logger } from '../../ports.ts'
 import { createGraces } from '../http/body/grace.ts'
 import type { Deliver } from '../http/body/messages.ts'
+import { ownId, underId } from '../http/body/ownId.ts'
 import { receive } from '../http/body/receive.ts'
 import { type Exchange, HEADERS, patiently } from '../http/exchange.ts'
 import { createRetry } from '../http/retry.ts'
 import type { Send } from '../http/send.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
-import type { Message, RawId } from '../message/message.ts'
+import type { Message } from '../message/message.ts'
 import { modernHeaders } from './headers.ts'
 import { createMirrored } from './mirrored.ts'
-import { ownId, withId } from './ownId.ts'
 import { createModernRules, refusedHeaders } from './rules.ts'
 
 export interface ModernExchangeOptions {
@@ -80,18 +80,11 @@ export function createModernExchange(options: ModernExchangeOptions): Exchange {
     throw refusedHeaders(again)
   }
 
-  /** No id is used twice (MCP 2026-07-28, "Requests"); the host gets its own back. */
-  const underNewId: Exchange = (pending, deliver) => {
-    const [id] = pending.message.asks
-    if (id === undefined) return once(pending, deliver)
-    const other: RawId = JSON.stringify(ownId())
-    const message = withId(pending.message, other)
-    return once({ ...pending, message, open: new Set([other]) }, async (answer) => {
-      if (answer.answers[0] !== other) return deliver(answer)
-      const named = withId(answer, id)
-      if (inFlight.settle(named, pending)) await deliver(named)
-    })
-  }
+  /** No id is used twice (MCP 2026-07-28, "Requests"). */
+  const underNewId: Exchange = (pending, deliver) =>
+    pending.message.asks.length === 0
+      ? once(pending, deliver)
+      : underId(JSON.stringify(ownId()), once, inFlight)(pending, deliver)
 
   const retrying = createRetry(once, clock, underNewId)
 

@@ -20,6 +20,8 @@ export interface Session {
   readonly kept: readonly Message[]
   /** Batches are part of revision 2025-03-26 only; true also before a version is known. */
   readonly hasBatches: boolean
+  /** Takes the session id as soon as the answer to an initialize request has begun: what is sent before its end belongs to the session. */
+  begin(answer: Pick<HttpResponse, 'headers'>): void
   /** Takes the session id from the answer to an initialize request, and the version, which stays until the host initializes again. */
   establish(answer: Pick<HttpResponse, 'headers'>, message: Message): void
   /**
@@ -58,6 +60,12 @@ export function createSession(questions: HostQuestions = createHostQuestions()):
     if (!answer.failed) kept.set(name, { ...message, bytes: Uint8Array.prototype.slice.call(message.bytes) })
   }
 
+  const begin: Session['begin'] = ({ headers }) => {
+    const given = headers['mcp-session-id']
+    if (isSessionId(given)) id = given
+    if (id !== undefined) registerRotatingSecret(id, 'session')
+  }
+
   return {
     headers() {
       if (built.id !== id || built.version !== protocolVersion)
@@ -91,10 +99,9 @@ export function createSession(questions: HostQuestions = createHostQuestions()):
     get hasBatches() {
       return protocolVersion === undefined || protocolVersion === '2025-03-26'
     },
+    begin,
     establish(answer, message) {
-      const given = answer.headers['mcp-session-id']
-      if (isSessionId(given)) id = given
-      if (id !== undefined) registerRotatingSecret(id, 'session')
+      begin(answer)
       const version = versionOf(message)
       if (version !== undefined && /^[\w.-]{1,40}$/.test(version)) protocolVersion ??= version
     },

@@ -87,8 +87,9 @@ export function createInPlace(options: InPlaceOptions): InPlace {
     return isList(method) ? lists.answer(method, told) : undefined
   }
 
-  /** Nobody is there to hear a notification while the server is not; initialized is said after the server’s initialize. */
+  /** An answer of the host is for the server that asked. Nobody is there to hear a notification while the server is not; initialized is said after the server’s initialize. */
   const tell: Carry = async (pending, before, deliver) => {
+    if (pending.message.kind === 'response') return toServer(pending, before, deliver)
     await before
     const { now } = phases
     if (now.kind !== 'connectedLater' || pending.message.method !== 'notifications/initialized') {

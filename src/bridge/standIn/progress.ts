@@ -6,8 +6,8 @@ import type { NoticeOptions } from './notice.ts'
 
 /** How often a waiting call is told again, in ms. */
 const AGAIN_MS = 10_000
-/** It must grow with each message, and the server's own, which may follow, must be larger. */
-const STEP = 1e-6
+/** It must grow with each message, and the server's own, which may follow and begin with 0, must be larger. */
+const progressOf = (step: number) => -0.001 / step
 
 /** `look` is to be called when something of the sign-in has changed, and when a call begins to wait. */
 export function createProgress({ watch, server, clock, log, write, calls }: NoticeOptions): { look(): void } {
@@ -20,7 +20,7 @@ export function createProgress({ watch, server, clock, log, write, calls }: Noti
     const step = (told.get(call)?.step ?? 0) + 1
     told.set(call, { step, address })
     const message = JSON.stringify(`Sign in to ${server}: ${address}`)
-    const params = `{"progressToken":${token},"progress":${(step * STEP).toFixed(6)},"message":${message}}`
+    const params = `{"progressToken":${token},"progress":${progressOf(step)},"message":${message}}`
     await write(Buffer.from(`{"jsonrpc":"2.0","method":"notifications/progress","params":${params}}`))
   }
 

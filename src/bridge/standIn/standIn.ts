@@ -106,7 +106,8 @@ function standIn(
       return carryDiscover(pending, NOTHING, deliver)
     // By then it is known who has answered initialize.
     const { held } = phases
-    if (kind === 'waiting' && held !== undefined) return held.then(() => exchange(pending, before, deliver))
+    if (kind === 'waiting' && message.kind !== 'response' && held !== undefined)
+      return held.then(() => exchange(pending, before, deliver))
     if (kind === 'waiting') return toServer(pending, before, deliver)
     return inPlace().then((made) => made.exchange(pending, before, deliver))
   }

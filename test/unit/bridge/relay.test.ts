@@ -81,6 +81,29 @@ describe('a request of the host', () => {
     expect(methods().indexOf('tools/list')).toBeGreaterThan(methods().indexOf('notifications/initialized'))
   })
 
+  test('answered by a server that first waits for an answer of the host gets there, in the session that has begun', async () => {
+    const pong = createGate()
+    const body = async function* () {
+      yield Buffer.from('data: {"jsonrpc":"2.0","id":"p","method":"ping"}\n\n')
+      await pong.passed
+      yield Buffer.from('data: {"jsonrpc":"2.0","id":0,"result":{}}\n\n')
+    }
+    const { request, say, sent, writer } = setUp((one) => {
+      if (methodOf(one) === 'initialize')
+        return respond(200, { 'content-type': 'text/event-stream', 'mcp-session-id': 's' }, body())
+      pong.open()
+      return respond(202)
+    })
+    void request(0, 'initialize')
+    void request(1)
+    await writer.whenWritten(1)
+    await say({ jsonrpc: '2.0', id: 'p', result: {} })
+    expect(sent[1]?.body).toBe('{"jsonrpc":"2.0","id":"p","result":{}}')
+    expect(sent[1]?.headers['mcp-session-id']).toBe('s')
+    await writer.whenWritten(2)
+    expect(parse(writer.lines[1] ?? '').id).toBe(0)
+  })
+
   test('that follows initialized waits until the server has accepted it', async () => {
     const gate = createGate()
     const { request, say, sent, writer, methods } = setUp(async (one) => {

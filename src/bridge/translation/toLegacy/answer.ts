@@ -2,26 +2,27 @@
 import type { Deliver } from '../../http/body/messages.ts'
 import type { PendingRequest } from '../../message/inFlight.ts'
 import type { Message, RawId } from '../../message/message.ts'
-import { answerOf, INVALID_PARAMS, result } from '../../message/ours.ts'
-import { type Bytes, find, valueIn } from '../../message/pick.ts'
+import { answerOf, result } from '../../message/ours.ts'
+import type { Bytes } from '../../message/pick.ts'
 import { type Change, splice } from '../../message/splice.ts'
 import { pluck, type Wanted } from '../../message/walk.ts'
+import type { HostCan } from '../hostCan.ts'
+import { errorChanges } from './errorCodes.ts'
 
 /** Results that say how long they hold (MCP 2026-07-28, "Caching"). */
 const CACHED = new Set(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list', 'resources/read'])
 
-/** A resource that is not there, in 2025 ("Resources"). */
-const NOT_FOUND_2025 = -32002
-
-/** The answer to a request of this method under the id of the host. */
-export function toModernAnswer({ bytes, failed }: Message, id: RawId, method: string): Message {
-  const changes = failed ? errorChanges(bytes, method) : resultChanges(bytes, method)
-  return answerOf(id, splice(bytes, [{ path: ['id'], json: id }, ...changes]), failed === true)
+/** What the host wants answered, and what it has declared with that. */
+export interface Wish {
+  readonly id: RawId
+  readonly method: string
+  readonly can: HostCan
 }
 
-function errorChanges(bytes: Bytes, method: string): readonly Change[] {
-  const isRenamed = method === 'resources/read' && errorCode(bytes) === NOT_FOUND_2025
-  return isRenamed ? [{ path: ['error', 'code'], json: String(INVALID_PARAMS) }] : []
+/** The answer to a request of the host, under its id. */
+export function toModernAnswer({ bytes, failed }: Message, { id, method, can }: Wish): Message {
+  const changes = failed ? errorChanges(bytes, method, can) : resultChanges(bytes, method)
+  return answerOf(id, splice(bytes, [{ path: ['id'], json: id }, ...changes]), failed === true)
 }
 
 function resultChanges(bytes: Bytes, method: string): readonly Change[] {
@@ -46,8 +47,6 @@ const HOLDS: Wanted = new Map([
     },
   ],
 ])
-
-export const errorCode = (bytes: Bytes): unknown => valueIn(bytes, find(bytes, ['error', 'code']))
 
 /** `requests`: JSON texts of questions by their keys. */
 export function inputRequired(id: RawId, requests: ReadonlyMap<string, string>, state?: string): Message {

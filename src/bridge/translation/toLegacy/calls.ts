@@ -60,10 +60,11 @@ export function createCalls({ sessions, retries, visits, declaredIn, holdCallMs 
     const { message, signal } = pending
     const responses = responsesIn(asked.responses)
     const visit = visits.returned(responses)
+    const declared = declaredIn(message)
     if (visit && !isAccepted(visit, responses))
-      return answerHere(pending, toModernAnswer(visit.refusal, asked.id, asked.method), deliver)
+      return answerHere(pending, toModernAnswer(visit.refusal, { ...asked, can: declared.can }), deliver)
     if (visit) await visits.settled(visit, holdCallMs, signal)
-    await sessions.within(declaredIn(message), pending, async (session) => {
+    await sessions.within(declared, pending, async (session) => {
       const ride = createRide(pending, asked, deliver)
       const call = await session.open(message, ride, pending)
       await follow(ride, call, session, pending)

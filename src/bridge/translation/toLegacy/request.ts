@@ -21,6 +21,8 @@ export interface Asked {
   readonly responses: string | undefined
   /** Whether it wants to be a task of 2025. */
   readonly isTask: boolean
+  /** The member of `_meta` that each request must have, and this one has not; undefined: it has both. */
+  readonly lacks: string | undefined
 }
 
 const WANTED: Wanted = new Map([
@@ -39,6 +41,8 @@ const WANTED: Wanted = new Map([
             below: new Map([
               ['progressToken', { slot: 5 }],
               [META.logLevel, { slot: 6 }],
+              [META.version, { slot: 7 }],
+              [META.capabilities, { slot: 8 }],
             ]),
           },
         ],
@@ -46,6 +50,14 @@ const WANTED: Wanted = new Map([
     },
   ],
 ])
+
+const [QUOTE, OPEN_BRACE] = [34, 123]
+
+/** MCP 2026-07-28, "Overview: _meta": its name, its slot, and how its value begins. */
+const REQUIRED = [
+  [META.version, 7, QUOTE],
+  [META.capabilities, 8, OPEN_BRACE],
+] as const
 
 export function read({ bytes, asks, method = '' }: Message): Asked {
   const spans = pluck(bytes, WANTED)
@@ -63,6 +75,7 @@ export function read({ bytes, asks, method = '' }: Message): Asked {
     state: canAsk ? text(2) : undefined,
     responses: canAsk ? text(3) : undefined,
     isTask: method === 'tools/call' && spans[4] !== undefined,
+    lacks: REQUIRED.find(([, slot, first]) => bytes[spans[slot]?.start ?? bytes.length] !== first)?.[0],
   }
 }
 
@@ -117,5 +130,3 @@ function metaChanges(bytes: Bytes, token?: string): readonly Change[] {
 const KNOWN = [META.version, META.capabilities, META.client, META.logLevel].map(
   (member) => [member, { path: ['params', '_meta', member], json: undefined }] as const,
 )
-
-const OPEN_BRACE = 123

@@ -110,7 +110,8 @@ export async function openSession(options: SessionOptions, cause: Cause): Promis
       say,
       abort: (reason) => upstream?.abort(reason),
       toHost: (answer, { asked: now }) =>
-        visits.ask(answer, now, declared.can) ?? toModernAnswer(answer, now.id, now.method),
+        visits.ask(answer, now, declared.can) ??
+        toModernAnswer(answer, { id: now.id, method: now.method, can: declared.can }),
       onOver(left) {
         calls.delete(id)
         hearing.left(left)

@@ -100,9 +100,10 @@ async function carryNotification(message: Message, { calls, sessions, log }: Out
 }
 
 /** What 2026 does not have, or what cannot be carried across; undefined: it goes on. */
-function refusalOf({ id, method, level, isTask }: Asked): Message | undefined {
+function refusalOf({ id, method, level, isTask, lacks }: Asked): Message | undefined {
   if (GONE.test(method))
     return refusal(id, METHOD_NOT_FOUND, `Method not found: MCP ${MODERN} does not have ${method} here.`)
+  if (lacks !== undefined) return refusal(id, INVALID_PARAMS, `Invalid params: _meta has no valid ${lacks}.`)
   if (isTask) return refusal(id, INVALID_PARAMS, NO_TASKS)
   const isOddLevel = level !== undefined && severityOf(level) === undefined
   return isOddLevel ? refusal(id, INVALID_PARAMS, 'Invalid log level in _meta.') : undefined

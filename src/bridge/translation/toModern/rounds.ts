@@ -5,6 +5,7 @@ import type { Cause, Clock } from '../../../ports.ts'
 import type { Transmission } from '../../../records.ts'
 import { reopen } from '../../era/hold.ts'
 import type { Deliver } from '../../http/body/messages.ts'
+import { createProgress } from '../../http/body/progress.ts'
 import type { Exchange } from '../../http/exchange.ts'
 import type { InFlight } from '../../message/inFlight.ts'
 import type { Message, RawId } from '../../message/message.ts'
@@ -116,11 +117,13 @@ export function createRounds({ exchange, upstream, takeOn, questions, clock, end
 
   const carry: Rounds = async (request, { host, logLevel }, errand, deliver, seen = () => undefined) => {
     let round: Round | undefined
+    const progress = createProgress(request, deliver)
     for (let rounds = 0; ; rounds++) {
       const id: RawId = `"mcp-oauth-bridge-r${++sent}"`
       const message = toModernRequest(request, id, host, logLevel, round)
-      const required = await send(message, request, errand, deliver, seen)
+      const required = await send(message, request, errand, progress.take, seen)
       if (!required) return
+      progress.again()
       try {
         if (rounds === MOST_ROUNDS)
           throw unanswered(`The server has asked ${MOST_ROUNDS} times for input and still gives no result.`)

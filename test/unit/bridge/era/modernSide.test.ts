@@ -112,10 +112,15 @@ describe('a memory that is wrong', () => {
     expect([server.asked, native.methods().length]).toEqual([1, 10])
   })
 
-  test('an error with the number of one of 2026, of a server of 2025, is the host’s to know, and asked about once', async () => {
-    const toLegacy: Reply = () => ({ error: { code: -32022, message: 'no' } })
+  test.each([
+    [-32020, { a: 1 }, -32603],
+    [-32021, { a: 1 }, -32603],
+    [-32021, { requiredCapabilities: { sampling: {} } }, -32021],
+    [-32022, { supported: ['2025-11-25'] }, -32603],
+  ])('an error %i with %j, of a server of 2025, is %i for the host, and asked about once', async (code, data, told) => {
+    const toLegacy: Reply = () => ({ error: { code, message: 'no', data } })
     const { say, server } = setUp({ known: '2025', truth: () => '2025', toLegacy })
-    for (const id of [1, 2, 3]) expect((await say(call(id)))[0]?.error.code).toBe(-32022)
+    for (const id of [1, 2, 3]) expect((await say(call(id)))[0]?.error).toEqual({ code: told, message: 'no', data })
     expect(server.asked).toBe(1)
   })
 

@@ -79,6 +79,16 @@ describe('the request', () => {
     expect(sent[1]?.headers).toMatchObject({ 'mcp-session-id': 'abc', 'mcp-protocol-version': '2025-11-25' })
   })
 
+  test('that resumes the stream of initialize names the session that has begun with it', async () => {
+    const headers = { 'content-type': 'text/event-stream', 'mcp-session-id': 'abc' }
+    const { run, sent, delivered } = setUp((_, index) =>
+      index === 0 ? respond(200, headers, 'id: x\ndata:\n\n') : stream(`data: ${RESULT}\n\n`),
+    )
+    await run(message('{"jsonrpc":"2.0","id":7,"method":"initialize"}'))
+    expect(sent[1]).toMatchObject({ method: 'GET', headers: { 'last-event-id': 'x', 'mcp-session-id': 'abc' } })
+    expect(delivered).toEqual([RESULT])
+  })
+
   test('is aborted when the signal aborts', async () => {
     const reason = new BridgeError('server_unreachable')
     const { run } = setUp(({ signal }) => Promise.reject(signal?.reason))

@@ -1,7 +1,7 @@
 // The stream of HTTP+SSE as older servers write it: its endpoint, what stands before it, and answers in odd places.
 import { describe, expect, test } from 'vitest'
 import type { Exchange } from '../../../../src/bridge/http/exchange.ts'
-import { openConnection } from '../../../../src/bridge/http/legacyConnection.ts'
+import { exchangeOn, openConnection } from '../../../../src/bridge/http/legacyConnection.ts'
 import { createHttpSse } from '../../../../src/bridge/http/legacySse.ts'
 import { createInFlight } from '../../../../src/bridge/message/inFlight.ts'
 import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
@@ -192,6 +192,32 @@ describe('an answer', () => {
     const { options, clock, inFlight } = start(ENDPOINT, '', page)
     const outcome = createHttpSse(options).exchange(inFlight.begin(CALL), async () => undefined)
     expect((await errorOf(silence(outcome, clock))).message).toContain('<h1>Oops</h1>')
+  })
+})
+
+describe('the headers of a message', () => {
+  const says = (protocolVersion: string) =>
+    parseMessage(Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: 0, result: { protocolVersion } }))) as Message
+  const INITIALIZE = parseMessage(Buffer.from('{"jsonrpc":"2.0","id":7,"method":"initialize"}')) as Message
+
+  test.each([
+    ['2024-11-05', CALL, undefined],
+    ['2025-03-26', CALL, undefined],
+    ['2025-06-18', CALL, '2025-06-18'],
+    ['2025-11-25', CALL, '2025-11-25'],
+    ['2025-11-25', INITIALIZE, undefined],
+  ])('in revision %s name it where that knows the header, but for initialize: %#', async (version, message, named) => {
+    const { options, clock, inFlight, sent } = start(ENDPOINT, `data: ${RESULT}\n\n`)
+    options.session.establish({ headers: {} }, says(version))
+    const connection = await silence(
+      openConnection(options, 'start', () => undefined),
+      clock,
+    )
+    await silence(
+      exchangeOn(connection, inFlight.begin(message), async () => undefined, options),
+      clock,
+    )
+    expect(sent.map(({ headers }) => headers['mcp-protocol-version'])).toEqual([undefined, named])
   })
 })
 

@@ -102,6 +102,25 @@ test.each(['server_timeout', 'server_error', 'invalid_protocol', 'unauthorized',
   },
 )
 
+test('a request that is sent once more tells no progress that the host has had', async () => {
+  let attempts = 0
+  const told: unknown[] = []
+  const retry = createRetry(async ({ transmission }, deliver) => {
+    transmission.sent = true
+    const steps = ++attempts === 1 ? [1, 2] : [1, 2, 3]
+    for (const progress of steps)
+      await deliver(
+        message({ jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken: 'p', progress } }),
+      )
+    if (attempts === 1) throw cut()
+  }, createHurryingClock())
+  const read = { jsonrpc: '2.0', id: 1, method: 'resources/read', params: { _meta: { progressToken: 'p' } } }
+  await retry(pendingOf(read), async ({ bytes }) => {
+    told.push(JSON.parse(Buffer.from(bytes).toString()).params.progress)
+  })
+  expect(told).toEqual([1, 2, 3])
+})
+
 test('what a call answers on the stream of a list says nothing of tools', async () => {
   const tools = [{ name: 'pay', annotations: { readOnlyHint: true } }]
   let attempts = 0

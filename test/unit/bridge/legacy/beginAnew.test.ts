@@ -1,5 +1,5 @@
-// A host that initializes again while its lost session is being made again: the new session is its own, and the other one is not left behind.
-import { expect, test } from 'vitest'
+// Sessions that nobody uses: of an initialize that has failed, and of a host that initializes again while its lost session is being made again.
+import { describe, expect, test } from 'vitest'
 import { createLegacyConversation } from '../../../../src/bridge/legacy/legacyConversation.ts'
 import { createInFlight, OVER } from '../../../../src/bridge/message/inFlight.ts'
 import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
@@ -8,6 +8,7 @@ import { json, respond } from '../../../fakes/fakeHttp.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
 import { createFakeSend } from '../../../fakes/fakeSend.ts'
 import { createGate, settled } from '../../../fakes/gate.ts'
+import { codeOf } from '../../../fakes/thrown.ts'
 
 const message = (method: string, id?: number) =>
   parseMessage(Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, method, params: {} }))) as Message
@@ -47,4 +48,37 @@ test('an initialize names no session, and the one that was made again meanwhile 
   expect(of('initialize')).toEqual([undefined, undefined, undefined])
   expect(of('DELETE')).toEqual(['session-2'])
   expect(of('tools/list').at(-1)).toBe('session-3')
+})
+
+describe('an initialize whose stream breaks after its session has begun', () => {
+  /** `heard`: what is said on the stream before. */
+  async function broken(heard = '') {
+    const { send, sent } = createFakeSend(({ method }) =>
+      method === 'POST'
+        ? respond(200, { 'content-type': 'text/event-stream', 'mcp-session-id': 'begun' }, heard)
+        : respond(405),
+    )
+    const inFlight = createInFlight()
+    const conversation = createLegacyConversation({
+      ...{ url: new URL('https://mcp.example.com/mcp'), transport: 'http', send, inFlight, clock: createFakeClock() },
+      ...{ log: createFakeLogger(), answerLimit: 10_000, timeoutMs: 60_000, deliver: async () => undefined },
+    })
+    const say = () => conversation.exchange(inFlight.begin(message('initialize', 0)), OVER, async () => undefined)
+    const ended = () => sent.filter(({ method }) => method === 'DELETE').map(({ headers }) => headers['mcp-session-id'])
+    return { conversation, say, ended }
+  }
+
+  test('leaves none, of the host or of our own', async () => {
+    const { conversation, say, ended } = await broken()
+    expect(await codeOf(say())).toBe('server_unreachable')
+    expect(ended()).toEqual(['begun'])
+    expect(await codeOf(conversation.initialize('call'))).toBe('server_unreachable')
+    expect(ended()).toEqual(['begun', 'begun'])
+  })
+
+  test('has one if the answer came before', async () => {
+    const { say, ended } = await broken('data: {"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25"}}\n\n')
+    await say()
+    expect(ended()).toEqual([])
+  })
 })

@@ -57,6 +57,7 @@ describe('a value of a header', () => {
     [' padded ', '=?base64?IHBhZGRlZCA=?='],
     ['line1\nline2', '=?base64?bGluZTEKbGluZTI=?='],
     ['=?base64?literal?=', '=?base64?PT9iYXNlNjQ/bGl0ZXJhbD89?='],
+    ['=?base64?=', '=?base64?PT9iYXNlNjQ/PQ==?='],
     ['=?base64?open', '=?base64?open'],
     ['=?BASE64?literal?=', '=?BASE64?literal?='],
     ['a\tb  c', 'a\tb  c'],

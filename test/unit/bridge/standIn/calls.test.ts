@@ -151,7 +151,9 @@ describe('under a waiting call, progress', () => {
     expect(steps).toHaveLength(3)
     expect(steps).toEqual([...steps].sort((a, b) => a - b))
     expect(new Set(steps).size).toBe(3)
-    expect(Math.max(...steps)).toBeLessThan(0.01)
+    // The server may begin its own with 0.
+    expect(Math.max(...steps)).toBeLessThan(0)
+    expect(Math.min(...steps)).toBeGreaterThan(-0.01)
     expect(progress().some(({ params }) => 'total' in params)).toBe(false)
     person.open()
     await settled()

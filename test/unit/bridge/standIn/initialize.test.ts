@@ -36,6 +36,19 @@ test('a slow server is answered for at the bound, though nobody is asked to sign
   expect(heard().filter(({ id }) => id === 1)).toHaveLength(1)
 })
 
+test('an answer of the host reaches a server that waits for it before its own, also when the host was answered here', async () => {
+  const { say, reached, clock, server, writer } = createWorld()
+  server.initialize = () => new Promise(() => undefined)
+  void say(first)
+  await settled()
+  await say({ id: 'ping 1', result: {} })
+  expect(reached).toEqual(['initialize', 'response'])
+  clock.advance(HOLD)
+  await writer.whenWritten(1)
+  await say({ id: 'ping 2', result: {} })
+  expect(reached).toEqual(['initialize', 'response', 'response'])
+})
+
 test('the bound of the first one began with the process, but a server gets a third of it', async () => {
   const { say, clock, server, heard } = createWorld()
   server.initialize = () => new Promise(() => undefined)

@@ -171,11 +171,11 @@ export function createWorld({ hiddenTools, introduced, ...world }: World = {}) {
   const host = createHostSignIn({ ...options, hiddenTools })(conversation, inFlight)
 
   let turn: Promise<void> = Promise.resolve()
-  /** As the relay does: what follows initialize waits for it. */
+  /** As the relay does: what follows initialize waits for it, but for answers. */
   const say = (value: object): Promise<void> => {
     const pending = inFlight.begin(message(value))
-    const { method, asks } = pending.message
-    const done = carry(host, pending, turn)
+    const { method, asks, kind } = pending.message
+    const done = carry(host, pending, kind === 'response' ? Promise.resolve() : turn)
     if (method === 'initialize' || method === 'notifications/initialized') turn = pending.done
     return asks.length > 0 ? done : settled()
   }

@@ -4,7 +4,8 @@ import { mayAsk } from '../../../era/revisions.ts'
 import type { Message } from '../../../message/message.ts'
 import { eachElement, find, stringIn } from '../../../message/pick.ts'
 import type { HostCan } from '../../hostCan.ts'
-import { errorCode, inputRequired } from '../answer.ts'
+import { inputRequired } from '../answer.ts'
+import { errorCode, URL_REQUIRED } from '../errorCodes.ts'
 import type { Asked } from '../request.ts'
 import { nextKey, urlRequest } from './questions.ts'
 
@@ -29,7 +30,6 @@ export interface Visits {
   completed(message: Message): void
 }
 
-const URL_REQUIRED = -32042
 /** Of which the host may still come back, each with few questions. */
 const MOST_VISITS = 64
 

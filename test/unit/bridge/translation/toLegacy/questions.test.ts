@@ -45,7 +45,7 @@ describe('a question on the stream of a call', () => {
     const { requestState, inputRequests } = JSON.parse(lines[0] ?? '').result
     const [key] = Object.keys(inputRequests)
     line(
-      `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"\\u0061","inputResponses":{"${key}":{ "action":"accept","content":{"n":98765432109876543210} }},"requestState":"${requestState}"}}`,
+      `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"\\u0061","inputResponses":{"${key}":{ "action":"accept","content":{"n":98765432109876543210} }},"requestState":"${requestState}","_meta":${JSON.stringify(metaOf())}}}`,
     )
     await settled()
     expect(server.served.at(-1)?.text).toBe(
@@ -318,7 +318,7 @@ describe('the state of a question', () => {
   ])('is refused in words if it is %s, and nothing is run', async (_, state) => {
     const { line, server } = setUp()
     const { error } = await line(
-      `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","requestState":${state}}}`,
+      `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","requestState":${state},"_meta":${JSON.stringify(metaOf())}}}`,
     ).answer
     expect(error.code).toBe(-32602)
     expect(error.message).toContain('make the call again')

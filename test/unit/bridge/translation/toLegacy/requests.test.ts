@@ -7,6 +7,7 @@ import { settled } from '../../../../fakes/gate.ts'
 import { EVERYTHING, metaOf, setUp } from './world.ts'
 
 const params = ({ message }: Served) => message.params
+const meta = (_meta: object) => JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: { _meta } })
 /** Answers each request with what it was sent. */
 const echo = (served: Served) => (served.message.method === 'initialize' ? plain(served) : { got: served.message })
 
@@ -54,13 +55,25 @@ describe('the session', () => {
     ['no params', '{"jsonrpc":"2.0","id":1,"method":"tools/list"}'],
     ['a _meta that is null', '{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":null}}'],
     ['a _meta that is a list', '{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":[1]}}'],
-  ])('is begun for a request with %s too, under our own name', async (_, text) => {
+    ['no revision', meta({ 'io.modelcontextprotocol/clientCapabilities': {} })],
+    ['a revision that is no text', meta({ ...metaOf(), 'io.modelcontextprotocol/protocolVersion': 2026 })],
+    ['no capabilities', meta({ 'io.modelcontextprotocol/protocolVersion': '2026-07-28' })],
+    ['capabilities that are no object', meta({ ...metaOf(), 'io.modelcontextprotocol/clientCapabilities': [] })],
+  ])('is not begun for a request with %s, which is refused', async (_, text) => {
     const { line, server } = setUp(echo)
-    await line(text).over
-    expect(params(server.served[0] as Served)).toMatchObject({
-      capabilities: {},
-      clientInfo: { name: 'mcp-oauth-bridge' },
+    expect((await line(text).answer).error).toEqual({
+      code: -32602,
+      message: expect.stringMatching(
+        /_meta has no valid io\.modelcontextprotocol\/(protocolVersion|clientCapabilities)/,
+      ),
     })
+    expect(server.sessions).toBe(0)
+  })
+
+  test('is begun for a host that does not name itself, under our own name', async () => {
+    const { ask, server } = setUp(echo)
+    await ask('tools/list', {}, { ...metaOf(), 'io.modelcontextprotocol/clientInfo': undefined }).over
+    expect(params(server.served[0] as Served).clientInfo).toMatchObject({ name: 'mcp-oauth-bridge' })
   })
 
   test('is one for requests that declare the same in another order, and another one for what differs', async () => {
@@ -216,10 +229,11 @@ describe('a request', () => {
 
   test.each([['"loud"'], ['3'], ['null'], ['{}']])('with the log level %s is refused', async (level) => {
     const { line } = setUp(echo)
+    const named = JSON.stringify(metaOf()).slice(1, -1)
     const { error } = await line(
-      `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/logLevel":${level}}}}`,
+      `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{${named},"io.modelcontextprotocol/logLevel":${level}}}}`,
     ).answer
-    expect(error.code).toBe(-32602)
+    expect(error).toMatchObject({ code: -32602, message: expect.stringContaining('log level') })
   })
 
   test('in a batch is refused: 2026 has none', async () => {
@@ -311,9 +325,20 @@ describe('an answer', () => {
 
   test.each([
     ['resources/read', -32002, -32602],
-    ['tools/call', -32002, -32002],
+    ['tools/call', -32002, -32602],
+    ['completion/complete', -32002, -32602],
     ['resources/read', -32601, -32601],
-    ['resources/read', -32042, -32042],
+    ['resources/read', -32042, -32603],
+    ['tools/list', -32042, -32603],
+    ['tools/call', -32023, -32603],
+    ['tools/call', -32050, -32603],
+    ['tools/call', -32099, -32603],
+    ['tools/call', -32100, -32100],
+    ['tools/call', -32019, -32019],
+    ['tools/call', -32000, -32000],
+    // Whether these are meant is known where the era of the server is.
+    ['tools/call', -32020, -32020],
+    ['tools/call', -32022, -32022],
   ])('to %s with the error %d is one with %d, the rest of it as it came', async (method, code, wanted) => {
     const error = { code, message: 'Resource not found', data: { uri: 'a:b', deep: [1] }, more: true }
     const { ask } = setUp((served) => {

@@ -74,7 +74,7 @@ test.each([[{ action: 'decline' }], [{ action: 'cancel' }], [{}]])(
   'a person who says %j is told what the server said, and it is not asked again',
   async (answer) => {
     const { back, server } = await sentAway('x')
-    expect((await back(answer).answer).error).toEqual(required('x'))
+    expect((await back(answer).answer).error).toEqual({ ...required('x'), code: -32603 })
     expect(server.count('tools/call')).toBe(1)
   },
 )
@@ -90,19 +90,26 @@ test('a host that takes back the retry is not waited for', async () => {
 })
 
 test.each([
-  ['a host that shows no pages', metaOf({ elicitation: {} }), required('x')],
-  ['an error without addresses', metaOf(), { code: -32042, message: 'x' }],
-  [
-    'an error whose addresses are none',
-    metaOf(),
-    { code: -32042, message: 'x', data: { elicitations: [{}, 1, null] } },
-  ],
-  ['another error', metaOf(), { ...required('x'), code: -32043 }],
-])('%s gets the error as it is', async (_, meta, error) => {
+  ['without addresses', { code: -32042, message: 'x' }],
+  ['whose addresses are none', { code: -32042, message: 'x', data: { elicitations: [{}, 1, null] } }],
+  ['of another number', { ...required('x'), code: -32043 }],
+])('an error %s is no question, and has a code that 2026 has', async (_, error) => {
   const { ask, server } = setUp()
-  const asking = ask('tools/call', { name: 'a' }, meta)
+  const asking = ask('tools/call', { name: 'a' })
   await (await server.untilMethod('tools/call')).error(error)
-  expect((await asking.answer).error).toEqual(error)
+  expect((await asking.answer).error).toEqual({ ...error, code: -32603 })
+})
+
+test('a host that shows no pages hears which capability the call needs', async () => {
+  const { ask, server } = setUp()
+  const asking = ask('tools/call', { name: 'a' }, metaOf({ elicitation: {} }))
+  const { message, data } = required('x')
+  await (await server.untilMethod('tools/call')).error(required('x'))
+  expect((await asking.answer).error).toEqual({
+    code: -32021,
+    message,
+    data: { ...data, requiredCapabilities: { elicitation: { url: {} } } },
+  })
 })
 
 test('a call that was sent away after its questions asks again under the id of the retry', async () => {

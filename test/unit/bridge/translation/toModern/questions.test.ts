@@ -137,6 +137,30 @@ describe('a question', () => {
     expect(answerTo(5).result).toEqual({ content: [] })
   })
 
+  test('goes on with progress that is larger than before it; what is told again is left out', async () => {
+    const progress = (at: number, progressToken: unknown = 7) => ({
+      method: 'notifications/progress',
+      params: { progressToken, progress: at },
+    })
+    const { call, questions, reply, told, answerTo } = await calling(
+      inTurn(
+        [progress(1), progress(1), progress(3), progress(9, 'other'), asks({ a: FORM })],
+        [progress(1), progress(3), progress(2, 'other'), progress(4), DONE],
+      ),
+    )
+    await call(5, 'tools/call', { name: 'greet', _meta: { progressToken: 7 } })
+    await reply(questions()[0])
+    expect(answerTo(5).result).toEqual({ content: [] })
+    expect(told('notifications/progress').map(({ params }) => [params.progressToken, params.progress])).toEqual([
+      [7, 1],
+      [7, 1],
+      [7, 3],
+      ['other', 9],
+      ['other', 2],
+      [7, 4],
+    ])
+  })
+
   test('counts although the server leaves its stream open', async () => {
     const { call, questions, reply, answerTo, sent } = await calling(
       inTurn({ open: [asks({ a: FORM })] }, { open: [DONE] }),
