@@ -2,7 +2,7 @@
 import { BridgeError } from '../../errors.ts'
 import type { Cause, Clock, HttpResponse } from '../../ports.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
-import { isForAnother, type Message, parseMessage } from '../message/message.ts'
+import { isForAnother, isInitialize, type Message, parseMessage } from '../message/message.ts'
 import { isSessionLost, namesLostSession } from '../session/lost.ts'
 import type { Session } from '../session/session.ts'
 import { createGraces } from './body/grace.ts'
@@ -61,7 +61,7 @@ export function createExchange(options: ExchangeOptions): Exchanger {
     const { message, transmission } = pending
     const renewing = session.settled()
     if (renewing !== undefined) await renewing
-    if (message.method === 'initialize') session.remember(message)
+    if (isInitialize(message)) session.remember(message)
     const { id } = session
     const response = await patientPost(pending).catch(unlessLost)
     if (response !== 'lost' && (await receiveIn(response, pending, deliver, id)) === 'done') return

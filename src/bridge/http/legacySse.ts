@@ -1,6 +1,7 @@
 // The HTTP+SSE transport of revision 2024-11-05: one event stream for all answers, and an endpoint for messages.
 import { asBridgeError } from '../../errors.ts'
 import type { Cause } from '../../ports.ts'
+import { isInitialize } from '../message/message.ts'
 import type { Exchange } from './exchange.ts'
 import { type Connection, type ConnectionOptions, exchangeOn, openConnection } from './legacyConnection.ts'
 
@@ -58,7 +59,7 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
 
   return {
     async exchange(pending, take) {
-      if (pending.message.method === 'initialize') {
+      if (isInitialize(pending.message)) {
         // What a session that is being made again agrees on would count for the new one.
         await current?.catch(() => undefined)
         session.remember(pending.message)

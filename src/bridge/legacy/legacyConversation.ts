@@ -9,7 +9,7 @@ import { noBatches, unexpected } from '../http/response.ts'
 import { createRetry } from '../http/retry.ts'
 import type { Send } from '../http/send.ts'
 import { type InFlight, OVER } from '../message/inFlight.ts'
-import type { Message } from '../message/message.ts'
+import { isInitialize, type Message } from '../message/message.ts'
 import { rpcError } from '../message/rpcError.ts'
 import { endSession } from '../session/end.ts'
 import { createSession } from '../session/session.ts'
@@ -98,7 +98,7 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
   }
 
   const carry: Exchange = (pending, take) => {
-    if (pending.message.method === 'initialize') return beginAnew(pending, take)
+    if (isInitialize(pending.message)) return beginAnew(pending, take)
     if (pending.message.method === 'notifications/initialized') return listenAfter(pending, take)
     return opening.holds(pending.message.method) ? whenOpen(pending, take) : exchange(pending, take)
   }
