@@ -1,6 +1,28 @@
 // Open streams: told when the sign-in that they were opened with has ended, and refused ones when another token is sent.
 import type { Authorizer } from '../../ports.ts'
 
+/** Aborts with the signal that it follows, or by itself. */
+export interface Following {
+  readonly signal: AbortSignal
+  abort(reason?: unknown): void
+  /** It does not follow any more. */
+  leave(): void
+}
+
+/** Not `AbortSignal.any`: on Node 20, a signal that serves one request after the other keeps something of each of those. */
+export function follow(followed: AbortSignal): Following {
+  const own = new AbortController()
+  const leave = () => followed.removeEventListener('abort', abortToo)
+  const abort = (reason?: unknown) => {
+    leave()
+    own.abort(reason)
+  }
+  const abortToo = () => abort(followed.reason)
+  if (followed.aborted) abortToo()
+  else followed.addEventListener('abort', abortToo)
+  return { signal: own.signal, abort, leave }
+}
+
 export type Authorization = Readonly<Record<string, string>>
 
 export interface Standing {

@@ -7,6 +7,7 @@ import { receive } from '../http/body/receive.ts'
 import { type Exchange, HEADERS, patiently } from '../http/exchange.ts'
 import { createRetry } from '../http/retry.ts'
 import type { Send } from '../http/send.ts'
+import { type Following, follow } from '../http/standing.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import type { Message, RawId } from '../message/message.ts'
 import { modernHeaders } from './headers.ts'
@@ -126,7 +127,7 @@ const isSame = (one: Readonly<Record<string, string>>, other: Readonly<Record<st
 
 /** The open streams: each is cut off with the sign-in that it was opened with. */
 function createStreams() {
-  const open = new Map<PendingRequest, AbortController>()
+  const open = new Map<PendingRequest, Following>()
   const end = (pending: PendingRequest) => {
     open.get(pending)?.abort()
     open.delete(pending)
@@ -134,10 +135,10 @@ function createStreams() {
   return {
     begin(pending: PendingRequest) {
       end(pending)
-      const stream = new AbortController()
+      const stream = follow(pending.signal)
       open.set(pending, stream)
       return {
-        signal: AbortSignal.any([pending.signal, stream.signal]),
+        signal: stream.signal,
         whenOutlived() {
           if (stream.signal.aborted) return
           stream.abort(new BridgeError('server_unreachable', { message: 'The sign-in of this stream has ended.' }))

@@ -11,6 +11,7 @@ import { type Body, respond } from '../../../fakes/fakeHttp.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
 import { createFakeSend, type Sent } from '../../../fakes/fakeSend.ts'
 import { createGate, settled } from '../../../fakes/gate.ts'
+import { leftOn } from '../../../fakes/leftOn.ts'
 
 const NOTE = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
 const stream = (body: Body) => respond(200, { 'content-type': 'text/event-stream' }, body)
@@ -54,6 +55,23 @@ test.each([
   const never = { awaits: () => false, deliver: async () => undefined, renew: async () => undefined }
   await listen({ send, ...rest, ...never, onAnswered }, ending.signal)
   expect(isAnswered).toBe(true)
+})
+
+test('a stream that is opened again and again leaves nothing with the signal that ends it', async () => {
+  const ending = new AbortController()
+  const { signal } = ending
+  let left: unknown
+  const { send } = createFakeSend((_: Sent, index) => {
+    if (index === 20) {
+      left = leftOn(signal)
+      ending.abort()
+    }
+    return stream('')
+  })
+  const rest = { session: createSession(), clock: createHurryingClock(), log: createFakeLogger(), limit: 1_000 }
+  const never = { awaits: () => false, deliver: async () => undefined, renew: async () => undefined }
+  await listen({ send, ...rest, ...never }, signal)
+  expect(left).toEqual({ listeners: 1, dependants: 0 })
 })
 
 describe('the stream', () => {
