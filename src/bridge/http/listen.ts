@@ -10,7 +10,7 @@ import { createPauses } from './pauses.ts'
 import { isRefusal, isRefusedStatus } from './refusal.ts'
 import { opensStream, readMessages, readStart } from './response.ts'
 import type { Send } from './send.ts'
-import { follow } from './standing.ts'
+import { follow, type StreamEnd } from './standing.ts'
 
 export interface ListenOptions {
   readonly send: Send
@@ -34,7 +34,11 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
   const odd = () => log.warn('proxy:listen', { reason: 'not an MCP message' })
   let opened = 0
   let stream = follow(signal)
-  const whenOutlived = () => stream.abort()
+  let endsFor: StreamEnd | undefined
+  const whenOutlived = (why: StreamEnd) => {
+    endsFor = why
+    stream.abort()
+  }
   const pauses = createPauses()
   while (!signal.aborted) {
     const began = clock.awake()
@@ -80,7 +84,7 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
     if (isRefused) await aborted(stream.signal)
     if (stream.signal.aborted) {
       // Opened again for the account that is signed in now, which must not hear what was meant for another one.
-      delete position.lastId
+      if (endsFor === 'outlived') delete position.lastId
       continue
     }
     const pause = pauses.after({ messages, livedMs: clock.awake() - began, retryMs: position.retryMs })

@@ -7,7 +7,7 @@ import { receive } from '../http/body/receive.ts'
 import { type Exchange, HEADERS, patiently } from '../http/exchange.ts'
 import { createRetry } from '../http/retry.ts'
 import type { Send } from '../http/send.ts'
-import { type Following, follow } from '../http/standing.ts'
+import { type Following, follow, type StreamEnd } from '../http/standing.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import type { Message, RawId } from '../message/message.ts'
 import { modernHeaders } from './headers.ts'
@@ -125,6 +125,11 @@ const isSame = (one: Readonly<Record<string, string>>, other: Readonly<Record<st
   one['mcp-name'] === other['mcp-name'] &&
   one['mcp-protocol-version'] === other['mcp-protocol-version']
 
+const ENDS = {
+  outlived: 'The sign-in of this stream has ended.',
+  slept: 'The machine has slept, and the connection of this stream may be gone.',
+}
+
 /** The open streams: each is cut off with the sign-in that it was opened with. */
 function createStreams() {
   const open = new Map<PendingRequest, Following>()
@@ -139,9 +144,9 @@ function createStreams() {
       open.set(pending, stream)
       return {
         signal: stream.signal,
-        whenOutlived() {
+        whenOutlived(why: StreamEnd) {
           if (stream.signal.aborted) return
-          stream.abort(new BridgeError('server_unreachable', { message: 'The sign-in of this stream has ended.' }))
+          stream.abort(new BridgeError('server_unreachable', { message: ENDS[why] }))
           pending.transmission.abort?.()
         },
       }
