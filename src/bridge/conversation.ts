@@ -30,6 +30,8 @@ export interface LegacyConversation extends Conversation {
   isMet?(): boolean
   /** Resolves when what the server initiates can be heard, or cannot; left out: that is not known. Never throws. */
   listening?(): Promise<void>
+  /** The host talks to another conversation from now on: what it was asked in this one is void, and it hears of that. */
+  leave?(reason: BridgeError): void
 }
 
 /** One without a handshake (MCP 2026-07-28): each message of the host says by itself what it needs said, in its `_meta`. */

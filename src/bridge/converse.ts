@@ -12,8 +12,9 @@ import type { Deliver } from './http/body/messages.ts'
 import { createLegacyConversation, type LegacyOptions } from './legacy/legacyConversation.ts'
 import type { InFlight } from './message/inFlight.ts'
 import type { Message } from './message/message.ts'
+import { createHostQuestions } from './session/hostQuestions.ts'
 
-export interface ConverseOptions extends Omit<LegacyOptions, 'inFlight' | 'deliver'> {
+export interface ConverseOptions extends Omit<LegacyOptions, 'inFlight' | 'deliver' | 'questions'> {
   /** Which revisions the server speaks: `auto` finds out. */
   readonly protocol: 'auto' | Era
   /** Left out: nothing is remembered of the server and its hosts. */
@@ -48,7 +49,9 @@ export function converse(options: ConverseOptions, inFlight: InFlight, write: De
     protocol: options.transport === 'sse' ? '2025' : options.protocol,
   })
 
-  const legacy = () => createLegacyConversation(own)
+  // One host, however many conversations it has.
+  const questions = createHostQuestions(log)
+  const legacy = () => createLegacyConversation({ ...own, questions })
   const toModern = async (heard: (answer: Message) => void) =>
     (await import('./otherEra.ts')).openToModern({ ...own, heard }, era)
   const side = createHandshakeSide({ era, inFlight, deliver, log, legacy, toModern })

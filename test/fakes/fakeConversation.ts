@@ -25,6 +25,7 @@ export const messageOf = (value: object): Message =>
 export function createFakeConversation(reply: Reply) {
   const heard: { method: string; cause: Cause }[] = []
   let isOver = false
+  const leaves: string[] = []
   const answer = async (message: Message, cause: Cause) => {
     const said = JSON.parse(Buffer.from(message.bytes).toString('utf8'))
     heard.push({ method: said.method, cause })
@@ -44,6 +45,7 @@ export function createFakeConversation(reply: Reply) {
     initialize: async () => undefined,
     tell: async (message) => void (await answer(message, 'start')),
     ask: answer,
+    leave: ({ code }) => void leaves.push(code),
     async end() {
       isOver = true
     },
@@ -51,6 +53,8 @@ export function createFakeConversation(reply: Reply) {
   return {
     conversation,
     heard,
+    /** Why the host talks to another conversation, each time it does. */
+    leaves,
     methods: () => heard.map(({ method }) => method),
     get isOver() {
       return isOver

@@ -157,6 +157,7 @@ function createConversations(
     retire({ conversation, isModern }, reason) {
       if (isModern) translation = makeModern()
       else if (handshake === conversation) handshake = undefined
+      conversation.leave?.(reason)
       // What is still open there has its answer first.
       void inFlight.idle().then(() => {
         open.delete(conversation)

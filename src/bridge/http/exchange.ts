@@ -49,35 +49,47 @@ export function createExchange(options: ExchangeOptions): Exchanger {
     send({ method: 'POST', headers: headers(), body: message.bytes, signal, transmission }, cause)
 
   /** 'lost': the server has forgotten the session and did not process the message. */
-  const receiveIn = async (response: HttpResponse, pending: PendingRequest, deliver: Deliver, sessionId?: string) => {
-    const rules = new SessionRules(options, response, pending, sessionId)
+  const receiveIn = async (response: HttpResponse, pending: PendingRequest, deliver: Deliver, sent: SentIn) => {
+    const rules = new SessionRules(options, response, pending, sent)
     await receive(receiving, response, pending, deliver, rules)
     return rules.isOver() ? 'lost' : 'done'
   }
-
-  const patientPost = patiently(post, { clock, timeoutMs })
 
   const exchange: Exchange = async (pending, deliver) => {
     const { message, transmission } = pending
     const renewing = session.settled()
     if (renewing !== undefined) await renewing
     if (isInitialize(message)) session.remember(message)
-    const { id } = session
-    const response = await patientPost(pending).catch(unlessLost)
-    if (response !== 'lost' && (await receiveIn(response, pending, deliver, id)) === 'done') return
+    let { id } = session
+    // After a wait, it goes out in the session that there is then.
+    const postNow = (one: PendingRequest) => {
+      id = session.id
+      return post(one)
+    }
+    const response = await patiently(postNow, { clock, timeoutMs })(pending).catch(unlessLost)
+    const first = { id, mayBeLost: id !== undefined }
+    if (response !== 'lost' && (await receiveIn(response, pending, deliver, first)) === 'done') return
     if (id === undefined) return
     // The server did not process it, as if it had not been sent.
     transmission.sent = false
     await renew(id, pending.cause)
     // Messages of the old session have no meaning in the new one.
-    if (message.kind === 'response' || message.method === 'notifications/cancelled') return
-    await receiveIn(await post(pending), pending, deliver)
+    const rest = message.method === 'notifications/cancelled' ? undefined : session.questions.withoutAnswers(message)
+    if (rest) await plain(rest === message ? pending : { ...pending, message: rest }, deliver)
   }
 
-  return {
-    exchange,
-    plain: async (pending, deliver) => void (await receiveIn(await post(pending), pending, deliver)),
+  const plain: Exchange = async (pending, deliver) => {
+    const { id } = session
+    await receiveIn(await post(pending), pending, deliver, { id, mayBeLost: false })
   }
+
+  return { exchange, plain }
+}
+
+/** The session that a request was sent in, and whether its response may say that there is none: only once for each message. */
+interface SentIn {
+  readonly id: string | undefined
+  readonly mayBeLost: boolean
 }
 
 /** What a response says of the session of its request. */
@@ -85,19 +97,19 @@ class SessionRules implements Rules {
   readonly #options: ExchangeOptions
   readonly #response: HttpResponse
   readonly #pending: PendingRequest
-  readonly #sessionId: string | undefined
+  readonly #sent: SentIn
   #lost = false
   /** The answer to its initialize has come. */
   #begins = false
   /** Only its first message can say that it does not know the session: a server that has said more has begun to work. */
   #mayBeLost: boolean
 
-  constructor(options: ExchangeOptions, response: HttpResponse, pending: PendingRequest, sessionId?: string) {
+  constructor(options: ExchangeOptions, response: HttpResponse, pending: PendingRequest, sent: SentIn) {
     this.#options = options
     this.#response = response
     this.#pending = pending
-    this.#sessionId = sessionId
-    this.#mayBeLost = sessionId !== undefined
+    this.#sent = sent
+    this.#mayBeLost = sent.mayBeLost
   }
 
   admit(answer: Message): Message | undefined {
@@ -107,7 +119,8 @@ class SessionRules implements Rules {
     const first = this.#mayBeLost
     this.#mayBeLost = false
     this.#lost ||= first && answer.answers.length > 0 && namesLostSession(answer)
-    return this.#lost ? undefined : answer
+    if (this.#lost) return undefined
+    return answer.kind === 'response' ? answer : session.hear(answer, this.#sent.id)
   }
 
   settled(answer: Message): void {
@@ -121,7 +134,7 @@ class SessionRules implements Rules {
   }
 
   refusal(status: number, start: Buffer): Message | undefined {
-    this.#lost = this.#sessionId !== undefined && isSessionLost(status, start)
+    this.#lost = this.#sent.mayBeLost && isSessionLost(status, start)
     return parseMessage(start)
   }
 

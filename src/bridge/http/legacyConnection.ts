@@ -25,7 +25,9 @@ export interface Connection {
   readonly endpoint: URL
   readonly waiting: Map<PendingRequest, Waiting>
   /** How often anything has come on the stream, be it a comment. */
-  readonly heard: number
+  readonly pieces: number
+  /** A message of the server as the host gets it; undefined: it is not for the host any more. */
+  hear(message: Message): Message | undefined
   /** Gives it up. */
   end(reason: BridgeError): void
   readonly over: Promise<void>
@@ -40,7 +42,7 @@ export async function openConnection(
   cause: Cause,
   onOver: () => void,
 ): Promise<Connection> {
-  const { send, ending, clock, url } = options
+  const { send, ending, clock, url, session } = options
   const headers = { accept: EVENT_STREAM }
   const response = await send({ method: 'GET', headers, signal: ending, idleMs: 0 }, cause)
   if (!opensStream(response)) throw failure(response, await readStart(response))
@@ -58,15 +60,17 @@ export async function openConnection(
     for (const one of waiting.values()) one.fail(reason)
     finish()
   }
+  const hear = (message: Message) =>
+    isOver ? session.questions.withoutQuestions(message) : session.hear(message, undefined)
   const named = createNamed(clock)
   const take = (message: Message) => {
     named.settle(undefined)
-    return pass(message, waiting, options)
+    return pass(message, { waiting, hear }, options)
   }
   const odd = () => options.log.warn('proxy:listen', { reason: 'not an MCP message' })
   // Everything the server says, until the stream ends.
-  let heard = 0
-  const body = counted(response.body, () => heard++)
+  let pieces = 0
+  const body = counted(response.body, () => pieces++)
   const reading = readMessages({ ...response, body }, readOptions(options), { take, odd, endpoint: named.settle })
   const ended = reading.then(endedEarly, asBridgeError)
   try {
@@ -74,9 +78,9 @@ export async function openConnection(
     const endpoint = endpointOf(name, url)
     void ended.then(end)
     return {
-      ...{ endpoint, waiting, over, end },
-      get heard() {
-        return heard
+      ...{ endpoint, waiting, hear, over, end },
+      get pieces() {
+        return pieces
       },
     }
   } catch (thrown) {
@@ -134,10 +138,12 @@ function createNamed(clock: Clock) {
 }
 
 async function pass(
-  message: Message,
-  waiting: Connection['waiting'],
+  given: Message,
+  { waiting, hear }: Pick<Connection, 'waiting' | 'hear'>,
   { session, inFlight, log, deliver }: ConnectionOptions,
 ): Promise<void> {
+  const message = given.kind === 'response' ? given : hear(given)
+  if (!message) return
   if (message.answers.length === 0) {
     if (message.method === 'notifications/progress') for (const one of waiting.values()) one.heard()
     return deliver(message)
@@ -173,14 +179,14 @@ export async function exchangeOn(
       if (!isSessionLost(response.status, start)) {
         const answer = parseMessage(start)
         if (!answer?.answers.some((id) => pending.open.has(id))) throw failure(response, start)
-        return await pass(answer, connection.waiting, options)
+        return await pass(answer, connection, options)
       }
       // It was not processed, and nothing on this stream will be.
       transmission.sent = false
       connection.end(endedEarly())
       throw endedEarly()
     }
-    const passOn = (answer: Message) => pass(answer, connection.waiting, options)
+    const passOn = (answer: Message) => pass(answer, connection, options)
     // Some answer here what belongs on the stream; nobody waits for the end of this body.
     if (mediaType(response) === 'application/json')
       readMessages(response, readOptions(options), { take: passOn, odd: () => undefined }).catch(() => undefined)

@@ -14,6 +14,8 @@ import { endedEarly } from './response.ts'
 export interface HttpSseOptions extends ConnectionOptions {
   /** Restores the session on a new stream; `cause`: why that was opened. */
   readonly restore: (exchange: Exchange, cause: Cause) => Promise<void>
+  /** A stream is over, and its session with it. */
+  readonly onLost?: (() => void) | undefined
 }
 
 export interface HttpSse {
@@ -58,11 +60,11 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
   }
 
   const carry = async (connection: Connection, pending: PendingRequest, take: Deliver) => {
-    const { heard } = connection
+    const { pieces } = connection
     try {
       await exchangeOn(connection, pending, take, options)
     } catch (thrown) {
-      if (asBridgeError(thrown).code === 'server_timeout' && connection.heard === heard) void check(connection)
+      if (asBridgeError(thrown).code === 'server_timeout' && connection.pieces === pieces) void check(connection)
       throw thrown
     }
   }
@@ -71,7 +73,9 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
   const connect = (cause: Cause, prepare: (made: Connection) => Promise<void>): Promise<Connection> => {
     const leave = () => {
       // Another one may be current by now.
-      if (current === own) current = undefined
+      if (current !== own) return
+      current = undefined
+      options.onLost?.()
     }
     const own: Promise<Connection> = openConnection(options, cause, leave)
       .then(async (made) => {
@@ -130,7 +134,7 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
 /** Whether anything comes on the stream once the server has taken a ping; a server that takes none may be busy. Never throws. */
 async function isAlive(connection: Connection, options: HttpSseOptions): Promise<boolean> {
   const { inFlight, clock } = options
-  const { heard } = connection
+  const { pieces } = connection
   let isTaken = false
   const taken = () => {
     isTaken = true
@@ -147,7 +151,7 @@ async function isAlive(connection: Connection, options: HttpSseOptions): Promise
     await exchangeOn(connection, pending, async () => undefined, { ...options, timeoutMs: PING_MS })
     return true
   } catch (thrown) {
-    return !isTaken || connection.heard !== heard || asBridgeError(thrown).code !== 'server_timeout'
+    return !isTaken || connection.pieces !== pieces || asBridgeError(thrown).code !== 'server_timeout'
   } finally {
     over.abort()
     inFlight.end(pending)

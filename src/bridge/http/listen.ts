@@ -60,7 +60,8 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
         opened++
         const take = async (message: Message) => {
           messages++
-          await options.deliver(message)
+          const heard = message.kind === 'response' ? message : session.hear(message, id)
+          if (heard) await options.deliver(heard)
         }
         await readMessages(response, { ...options, position }, { take, odd })
       } else {

@@ -12,7 +12,9 @@ import { type InFlight, OVER } from '../message/inFlight.ts'
 import { isInitialize, type Message } from '../message/message.ts'
 import { rpcError } from '../message/rpcError.ts'
 import { endSession } from '../session/end.ts'
+import { createHostQuestions, type HostQuestions } from '../session/hostQuestions.ts'
 import { createSession } from '../session/session.ts'
+import { createHostAnswers } from './hostAnswers.ts'
 import { createStreamOpening } from './serverStream.ts'
 import { createTransport } from './transport.ts'
 
@@ -31,11 +33,13 @@ export interface LegacyOptions {
   readonly deliver: Deliver
   /** A lost session has been made again; with an error: the server refuses that. */
   readonly onRestored?: (refused?: BridgeError) => void
+  /** What this host was asked, also in conversations before this one. Left out: nothing yet. */
+  readonly questions?: HostQuestions
 }
 
 export function createLegacyConversation(options: LegacyOptions): LegacyConversation {
   const { send, inFlight, clock, log } = options
-  const session = createSession()
+  const session = createSession(options.questions ?? createHostQuestions(log))
   const ending = new AbortController()
   let listening: AbortController | undefined
   let heard: Promise<void> | undefined
@@ -63,10 +67,12 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
       ...options,
       ...{ kind: options.transport, session, limit: options.answerLimit, ending: ending.signal, deliver },
       settled: options.deliver,
+      onLost: () => answers.takeBack(),
     },
     () => listening && listen(),
   )
   const exchange = createRetry(transport.exchange, clock)
+  const answers = createHostAnswers({ session, exchange, deliver: options.deliver })
 
   /** A host that initializes again begins anew; the server need not keep what it had. */
   const beginAnew: Exchange = async (pending, take) => {
@@ -74,6 +80,7 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
     listening = undefined
     const renewing = session.settled()
     if (renewing !== undefined) await renewing
+    answers.giveUp()
     void endSession(session, send, log)
     await exchange(pending, take)
   }
@@ -107,7 +114,7 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
     async exchange(pending, before, take) {
       if (before !== OVER) await before
       pending.signal.throwIfAborted()
-      await carry(pending, take)
+      await (pending.message.answers.length > 0 ? answers.carry(pending, take) : carry(pending, take))
     },
     refusal: rpcError,
     async initialize(cause) {
@@ -117,8 +124,10 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
     },
     tell: transport.tell,
     listening: () => heard ?? Promise.resolve(),
+    leave: answers.leave,
     ask: (request, cause) => transport.behindTheHost(exchange, cause)(request),
     end(reason: BridgeError) {
+      answers.end()
       listening?.abort(reason)
       ending.abort(reason)
       return endSession(session, send, log)

@@ -29,6 +29,8 @@ export interface TransportOptions {
   readonly deliver: Deliver
   /** Takes an answer for the host that came on the stream of a request of ours: it is off the table already. */
   readonly settled: Deliver
+  /** The session is over, though not for the host: what the server has asked in it is void. */
+  readonly onLost?: (() => void) | undefined
   /** A lost session has been made again; with an error: the server refuses that. */
   readonly onRestored?: ((refused?: BridgeError) => void) | undefined
 }
@@ -67,13 +69,15 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
   }
 
   const renew = async (lost: string, cause: Cause) => {
-    await session.renew(lost, (initialize) =>
-      restoreWith(streamable.plain, initialize, cause).catch((thrown: unknown) => {
+    await session.renew(lost, (initialize) => {
+      // Before the next session can ask anything.
+      options.onLost?.()
+      return restoreWith(streamable.plain, initialize, cause).catch((thrown: unknown) => {
         // One that the server has begun, and nobody uses.
         void endSession(session, options.send, log)
         throw thrown
-      }),
-    )
+      })
+    })
     onRenewed()
   }
   const streamable = createExchange({ ...options, renew })

@@ -5,6 +5,7 @@ import type { HttpResponse } from '../../ports.ts'
 import { registerRotatingSecret } from '../../redaction/register.ts'
 import type { Message } from '../message/message.ts'
 import { find, stringIn } from '../message/pick.ts'
+import { createHostQuestions, type HostQuestions } from './hostQuestions.ts'
 
 export interface Session {
   /** Mcp-Session-Id and MCP-Protocol-Version, as far as they are known; the same object until one of them changes. */
@@ -32,13 +33,21 @@ export interface Session {
   /** Resolves when the session is restored; undefined: it is not being restored. */
   settled(): Promise<void> | undefined
   forget(): void
+  /** The host talks to another conversation from now on. */
+  leave(): void
+  /** What the server has asked the host. */
+  readonly questions: HostQuestions
+  /** A message of the server as the host gets it; `posted`: the session id of the request that it came for. undefined: it is not for the host any more. */
+  hear(message: Message, posted: string | undefined): Message | undefined
 }
 
-export function createSession(): Session {
+/** `questions`: what the host was asked, also in the sessions before this one. */
+export function createSession(questions: HostQuestions = createHostQuestions()): Session {
   let id: string | undefined
   let protocolVersion: string | undefined
   let initialize: Message | undefined
   let renewing: Promise<void> | undefined
+  let isLeft = false
   const kept = new Map<string, Message>()
   let built: { id?: string | undefined; version?: string | undefined; headers: Record<string, string> } = {
     headers: {},
@@ -107,6 +116,14 @@ export function createSession(): Session {
     settled: () => renewing?.catch(() => undefined),
     forget() {
       id = undefined
+    },
+    leave() {
+      isLeft = true
+    },
+    questions,
+    hear(message, posted) {
+      const isOver = isLeft || (posted !== undefined && posted !== id)
+      return isOver ? questions.withoutQuestions(message) : questions.put(message)
     },
   }
 }

@@ -12,6 +12,7 @@ import Pool from 'undici/lib/dispatcher/pool.js'
 import { createSleepWatch } from '../../bounds.ts'
 import type { Clock, HttpRequest } from '../../ports.ts'
 import { type AnswerParser, acceptContinue } from './exchange/interim.ts'
+import { createLastAnswered } from './lastAnswered.ts'
 import { warmable } from './preconnect.ts'
 import { createProxyFor, proxyAuthorization } from './proxy.ts'
 import { CHECKED, createSecureConnect } from './tls.ts'
@@ -57,7 +58,7 @@ const KEEP_MS = 5 * 60_000
 
 /** 250 ms, unless NODE_OPTIONS sets it. */
 const NODES_ATTEMPT_MS = getDefaultAutoSelectFamilyAttemptTimeout()
-/** A SYN that was lost is sent again after a second. Where an address is dead, each new connection waits so long. */
+/** A SYN that was lost is sent again after a second. Where the first address is dead, the first connection waits so long. */
 const LONGEST_ATTEMPT_MS = 1_250
 
 /**
@@ -74,9 +75,10 @@ export function createConnections(options: ConnectionOptions) {
   allowSlowAddresses(timeout)
   const proxyFor = createProxyFor(environment)
   const connectors = (bound: { lookup?: LookupFunction } = {}) => {
-    const basic = { timeout, autoSelectFamily: true, ...bound }
+    const { lookup, noting } = createLastAnswered(bound.lookup)
+    const basic = { timeout, autoSelectFamily: true, lookup }
     const build = (secureContext?: SecureContext) =>
-      buildConnector({ ...basic, ...CHECKED, ...(secureContext && { secureContext }) })
+      noting(buildConnector({ ...basic, ...CHECKED, ...(secureContext && { secureContext }) }))
     return { plain: build(), secure: createSecureConnect({ build, environment, certificates, timeoutMs: timeout }) }
   }
   const free = connectors()

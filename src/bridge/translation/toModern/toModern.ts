@@ -129,6 +129,7 @@ export function createToModern(options: ToModernOptions): LegacyConversation {
       const errand = { cause, signal: ending.signal }
       return answerTo(message, (take) => rounds(message, introduced, errand, noting(take)), options.deliver)
     },
+    leave: questions.end,
     async end(reason: BridgeError) {
       ending.abort(reason)
       introduced.listening?.stop()

@@ -199,7 +199,7 @@ describe('a server that changes', () => {
   test('upgraded: a message refused with an error of 2026 goes on in the translation, each of ten calls once', async () => {
     let isUpgraded = false
     const legacy: Reply = (message) => (isUpgraded ? REFUSED : met(message))
-    const { say, server, modern } = setUp({ known: '2025', truth: () => '2026', legacy })
+    const { say, server, legacy: first, modern } = setUp({ known: '2025', truth: () => '2026', legacy })
     await say(INITIALIZE)
     isUpgraded = true
     const calls = Array.from({ length: 10 }, (_, at) => say({ id: at + 2, method: 'tools/call' }))
@@ -208,6 +208,8 @@ describe('a server that changes', () => {
     )
     expect(server.asked).toBe(1)
     expect(modern.methods().filter((method) => method === 'tools/call')).toHaveLength(10)
+    // What the server has asked is void at once, and not only when nobody waits any more.
+    expect([first.leaves, modern.leaves]).toEqual([['session_lost'], []])
   })
 
   test('an error with the number of one of 2026, of a server that is as it was, is the host’s to know, and asked about once', async () => {

@@ -57,6 +57,7 @@ const TOGETHER_MS = 20
 /** How long the host may owe its answers, in ms. */
 const OWED_MS = 10 * 60_000
 
+const ENDED = 'The call has ended.'
 const ABANDONED = new Error('The host did not come back with the answers.')
 
 export function createCall(options: CallOptions): Call {
@@ -125,9 +126,11 @@ export function createCall(options: CallOptions): Call {
       patience.held = false
       patience.turns++
       const hasMore = questions.untold().length > 0
-      for (const [question, json] of questions.answered(responses)) void answer(question, json)
+      // What a call has asked is nobody's to answer once it has ended.
+      for (const [question, json] of questions.answered(responses))
+        void (outcome && question.isOfCall ? giveUp([question], ENDED) : answer(question, json))
       if (outcome) {
-        void giveUp(questions.clear(), 'The call has ended.')
+        void giveUp(questions.clear(), ENDED)
         void bring(next, outcome)
       } else if (hasMore) put()
       else if (questions.untold().length > 0) gather()

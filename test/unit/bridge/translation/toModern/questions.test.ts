@@ -1,5 +1,6 @@
 // A 2026 server asks in the middle of a request: its 2025 host is asked as it always was, and the request goes on with its answers.
 import { describe, expect, test } from 'vitest'
+import { BridgeError } from '../../../../../src/errors.ts'
 import { createHurryingClock } from '../../../../fakes/fakeClock.ts'
 import { settled } from '../../../../fakes/gate.ts'
 import { createWorld, type Json, type World } from './world.ts'
@@ -287,4 +288,15 @@ describe('a server', () => {
     expect(calls()).toHaveLength(2)
     expect(answerTo(5).error.data.code).toBe('outcome_unknown')
   })
+})
+
+test('a host that talks to another conversation is not waited for: its request fails, and a late answer is nothing', async () => {
+  const { call, questions, reply, calls, answerTo, told, conversation } = await calling(inTurn(asks({ a: FORM }), DONE))
+  await call(5)
+  conversation.leave?.(new BridgeError('session_lost'))
+  await settled()
+  expect(answerTo(5).error.data.code).toBe('session_lost')
+  expect(told('notifications/cancelled').map(({ params }) => params.requestId)).toEqual([questions()[0].id])
+  await reply(questions()[0])
+  expect(calls()).toHaveLength(1)
 })
