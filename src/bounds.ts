@@ -1,4 +1,5 @@
-// The limits of every number for a time that comes from outside: servers, stored rows, config.
+// The limits of every time: of numbers from outside (servers, stored rows, config), of one timer, and of what counts as a sleep of the machine.
+import type { Clock } from './ports.ts'
 
 /** The longest wait of one timer; Node turns a longer one into 1 ms. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1
@@ -13,6 +14,8 @@ const LONGEST_POLL_S = 5 * 60
 /** Device codes live for minutes (RFC 8628 section 3.2). */
 const LONGEST_CODE_S = 24 * 60 * 60
 const LONGEST_RETRY_MS = 10 * 60_000
+/** The clocks of a machine that slept this much, in ms, differ by it. */
+const SLEPT_MS = 5_000
 
 /** A number as servers write one, also as text; undefined: it is not a number of at least 0. */
 export function numberOf(value: unknown): number | undefined {
@@ -61,6 +64,20 @@ export const moment = (ms: number): number => (ms > 0 ? Math.min(Math.floor(ms),
 
 /** ISO 8601 in UTC, of any number. */
 export const isoTime = (ms: number): string => new Date(moment(ms)).toISOString()
+
+/**
+ * Each call tells whether the machine has slept since the call before. A step of the wall clock forwards looks the same, and where the
+ * time awake goes on during a sleep (macOS, Windows), none is seen.
+ */
+export function createSleepWatch(clock: Pick<Clock, 'now' | 'awake'>): () => boolean {
+  const lag = () => clock.now() - clock.awake()
+  let seen = lag()
+  return () => {
+    const before = seen
+    seen = lag()
+    return seen - before > SLEPT_MS
+  }
+}
 
 /** A wait that one timer can hold. */
 export const forTimer = (ms: number): number => (ms > 0 ? Math.min(ms, LONGEST_TIMER_MS) : 0)

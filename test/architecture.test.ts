@@ -269,6 +269,11 @@ test('only bin uses the process’s own streams, arguments and exit', () => {
   expect(guilty).toEqual(['system/keychain/worker.ts'])
 })
 
+test('no signal is made by AbortSignal.any: on Node 20, signals that live long keep each one that was made of them', () => {
+  const guilty = SOURCES.filter(({ text }) => /AbortSignal\.any\(/.test(text))
+  expect(guilty.map(({ name }) => name)).toEqual([])
+})
+
 test('every foreign program gets an environment without our secrets and no shell', () => {
   const starts = SOURCES.filter(({ text }) => importsOf(text).includes('node:child_process'))
   // The login process is ourselves; browser.ts cleans by name, lsof gets nothing; a key command gets what is not ours.

@@ -43,7 +43,7 @@ export function composeRelay(
   const lazy = createLazyAuthorizer(async () =>
     createAuthorizer({ ...authorizerOf(config), tokens: await tokens(), clock, log }),
   )
-  const send = createSend(http, boundCalls(lazy, pending, holdCallMs), url, requestTimeoutMs)
+  const send = createSend(http, boundCalls(lazy, pending, holdCallMs), url, requestTimeoutMs, clock)
   readAhead(lazy, url)
   const writer = createLineWriter(stdout, onHostGone)
   const hiddenTools = hideTools.length === 0 ? undefined : openHiddenTools(hideTools)

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   ageOf,
+  createSleepWatch,
   deviceCodeLife,
   forTimer,
   isoTime,
@@ -19,6 +20,7 @@ import {
 import type { StreamPosition } from '../../src/bridge/http/body/eventStream.ts'
 import { fromSqlTime, toSqlTime } from '../../src/store/values/time.ts'
 import { clock } from '../../src/system/clock.ts'
+import { createFakeClock } from '../fakes/fakeClock.ts'
 import { toChunks } from '../fakes/fakeHttp.ts'
 import { ODD_JSON } from '../fakes/oddJson.ts'
 import { readEvents } from '../fakes/readEvents.ts'
@@ -151,4 +153,15 @@ describe('a wait', () => {
   test.each([-1, -Infinity, Number.NaN, 0, -0])('of %d ms ends at once', async (ms) => {
     await clock.sleep(ms)
   })
+})
+
+test('a sleep of the machine is told once, a short one and the time awake are none', () => {
+  const clock = createFakeClock()
+  const hasSlept = createSleepWatch(clock)
+  clock.advance(3_600_000)
+  expect(hasSlept()).toBe(false)
+  clock.doze(5_000)
+  expect(hasSlept()).toBe(false)
+  clock.doze(5_001)
+  expect([hasSlept(), hasSlept()]).toEqual([true, false])
 })

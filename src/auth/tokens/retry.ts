@@ -1,4 +1,5 @@
 // Retries transient failures: an authorization server that is busy, or unreachable while the machine wakes up.
+import { createSleepWatch } from '../../bounds.ts'
 import { type BridgeError, isTransient } from '../../errors.ts'
 import type { Clock, Logger } from '../../ports.ts'
 
@@ -9,21 +10,15 @@ const LONGEST_WAIT_MS = 5_000
 const BUDGET_MS = 10_000
 /** How long the network may need after the machine woke up. */
 const WAKING_MS = 30_000
-/** The clocks of a machine that slept this much differ by it. */
-const SLEPT_MS = 5_000
 
 export type Retry = <T>(work: () => Promise<T>) => Promise<T>
 
 /** `event` is what is logged for each try that failed. @throws what `work` threw last */
 export function createRetry(clock: Clock, log: Logger, event: string): Retry {
-  /** How far the wall clock is ahead of the time awake; it grows by each sleep. */
-  const lag = () => clock.now() - clock.awake()
-  let seenLag = lag()
+  const hasSlept = createSleepWatch(clock)
 
   return async (work) => {
-    const slept = lag() - seenLag > SLEPT_MS
-    seenLag = lag()
-    const patientUntil = slept ? clock.awake() + WAKING_MS : Number.NEGATIVE_INFINITY
+    const patientUntil = hasSlept() ? clock.awake() + WAKING_MS : Number.NEGATIVE_INFINITY
     const givesUpAt = clock.awake() + BUDGET_MS
     for (let attempt = 0; ; attempt++) {
       try {

@@ -6,7 +6,7 @@ import type { Cause, Logger } from '../../ports.ts'
 import type { LegacyConversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import { type InFlight, OVER, type PendingRequest } from '../message/inFlight.ts'
-import { isAnswerTo, type Message } from '../message/message.ts'
+import { isAnswerTo, isInitialize, type Message } from '../message/message.ts'
 import { rpcError } from '../message/rpcError.ts'
 import { doubtsHandshake, doubtsHandshakeThrown, isModernRefusal } from './doubt.ts'
 import { createHold, type Held } from './hold.ts'
@@ -97,8 +97,7 @@ export function createHandshakeSide(options: HandshakeSideOptions): LegacyConver
 
   return {
     async exchange(pending, before, deliver) {
-      const { method } = pending.message
-      if (method === 'initialize') return begin(pending, before, deliver)
+      if (isInitialize(pending.message)) return begin(pending, before, deliver)
       await before
       if (!chosen) return first.exchange(pending, OVER, deliver)
       if (!chosen.isModern) return carryLegacy(pending, deliver, chosen)

@@ -5,7 +5,7 @@ import { memoizeAsync } from '../../memoizeAsync.ts'
 import type { Conversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
-import type { Message } from '../message/message.ts'
+import { isInitialize, type Message } from '../message/message.ts'
 import type { DiscoverOptions } from './discover.ts'
 import { hostNameIn } from './hostInfo.ts'
 import { revisionOf } from './revisions.ts'
@@ -40,7 +40,7 @@ export function createHostEra(options: HostEraOptions): Conversation {
   return {
     exchange(pending, before, deliver) {
       const { kind, method, bytes } = pending.message
-      if (method === 'initialize') return begin(pending, before, deliver)
+      if (isInitialize(pending.message)) return begin(pending, before, deliver)
       if (settled === 'legacy') return handshake.exchange(pending, before, deliver)
       if (settled === 'modern') return carryModern(pending, before, deliver)
       const revision = kind === 'request' ? revisionOf(bytes) : undefined

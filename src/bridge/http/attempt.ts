@@ -1,17 +1,17 @@
 // One request to the MCP server as it is authorized now, and what its answer refuses.
 import type { Authorizer, HttpClient, HttpRequest, HttpResponse } from '../../ports.ts'
 import { type About, type Judged, judge, leadsToLogin } from './refusal.ts'
-import type { Authorization, Standing } from './standing.ts'
+import type { Authorization, Standing, TellStream } from './standing.ts'
 
 /** `url` left out: the server's own. Another one must have the same origin, because it gets the same bearer token. */
 export type SendRequest = Omit<HttpRequest, 'url' | 'idleMs'> & {
   url?: URL
   idleMs?: number
   /**
-   * For an open stream: called when the sign-in that it was opened with has ended; for one that was refused with 401 or 403, when
-   * another token is sent. The same function each time for one that is opened again; it is over when `signal` aborts.
+   * For an open stream: called when the sign-in that it was opened with has ended, or the machine has slept; for one that was refused with
+   * 401 or 403, when another token is sent. The same function each time for one that is opened again; it is over when `signal` aborts.
    */
-  whenOutlived?: () => void
+  whenOutlived?: TellStream
   /** Some servers refuse whatever is outside a session, so that a refusal of a bearer says nothing: the answer is returned as it is. */
   isQuestion?: true
 }

@@ -2,7 +2,7 @@
 import { BridgeError } from '../../errors.ts'
 import type { Cause, Clock, HttpResponse } from '../../ports.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
-import { isForAnother, type Message, parseMessage } from '../message/message.ts'
+import { isForAnother, isInitialize, type Message, parseMessage } from '../message/message.ts'
 import { isSessionLost, namesLostSession } from '../session/lost.ts'
 import type { Session } from '../session/session.ts'
 import { createGraces } from './body/grace.ts'
@@ -50,7 +50,7 @@ export function createExchange(options: ExchangeOptions): Exchanger {
 
   /** 'lost': the server has forgotten the session and did not process the message. */
   const receiveIn = async (response: HttpResponse, pending: PendingRequest, deliver: Deliver, sent: SentIn) => {
-    if (pending.message.method === 'initialize' && response.status < 300) session.begin(response)
+    if (isInitialize(pending.message) && response.status < 300) session.begin(response)
     const rules = new SessionRules(options, response, pending, sent)
     await receive(receiving, response, pending, deliver, rules)
     return rules.isOver() ? 'lost' : 'done'
@@ -60,7 +60,7 @@ export function createExchange(options: ExchangeOptions): Exchanger {
     const { message, transmission } = pending
     const renewing = session.settled()
     if (renewing !== undefined) await renewing
-    if (message.method === 'initialize') session.remember(message)
+    if (isInitialize(message)) session.remember(message)
     let { id } = session
     // After a wait, it goes out in the session that there is then.
     const postNow = (one: PendingRequest) => {

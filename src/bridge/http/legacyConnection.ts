@@ -24,6 +24,8 @@ export interface ConnectionOptions extends Omit<ExchangeOptions, 'renew'> {
 export interface Connection {
   readonly endpoint: URL
   readonly waiting: Map<PendingRequest, Waiting>
+  /** How often anything has come on the stream, be it a comment. */
+  readonly pieces: number
   /** A message of the server as the host gets it; undefined: it is not for the host any more. */
   hear(message: Message): Message | undefined
   /** Gives it up. */
@@ -67,18 +69,32 @@ export async function openConnection(
   }
   const odd = () => options.log.warn('proxy:listen', { reason: 'not an MCP message' })
   // Everything the server says, until the stream ends.
-  const reading = readMessages(response, readOptions(options), { take, odd, endpoint: named.settle })
+  let pieces = 0
+  const body = counted(response.body, () => pieces++)
+  const reading = readMessages({ ...response, body }, readOptions(options), { take, odd, endpoint: named.settle })
   const ended = reading.then(endedEarly, asBridgeError)
   try {
     const name = await Promise.race([named.name, reading.then(() => undefined)])
     const endpoint = endpointOf(name, url)
     void ended.then(end)
-    return { endpoint, waiting, hear, over, end }
+    return {
+      ...{ endpoint, waiting, hear, over, end },
+      get pieces() {
+        return pieces
+      },
+    }
   } catch (thrown) {
     response.discard()
     throw thrown
   } finally {
     named.settle(undefined)
+  }
+}
+
+async function* counted(body: AsyncIterable<Uint8Array>, count: () => void): AsyncGenerator<Uint8Array> {
+  for await (const piece of body) {
+    count()
+    yield piece
   }
 }
 

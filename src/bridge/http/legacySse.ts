@@ -1,8 +1,15 @@
 // The HTTP+SSE transport of revision 2024-11-05: one event stream for all answers, and an endpoint for messages.
+import { randomUUID } from 'node:crypto'
+import { createSleepWatch } from '../../bounds.ts'
 import { asBridgeError } from '../../errors.ts'
 import type { Cause } from '../../ports.ts'
+import type { PendingRequest } from '../message/inFlight.ts'
+import { isInitialize } from '../message/message.ts'
+import { own } from '../message/ours.ts'
+import type { Deliver } from './body/messages.ts'
 import type { Exchange } from './exchange.ts'
 import { type Connection, type ConnectionOptions, exchangeOn, openConnection } from './legacyConnection.ts'
+import { endedEarly } from './response.ts'
 
 export interface HttpSseOptions extends ConnectionOptions {
   /** Restores the session on a new stream; `cause`: why that was opened. */
@@ -21,10 +28,46 @@ export interface HttpSse {
 
 const FIRST_WAIT_MS = 1_000
 const LONGEST_WAIT_MS = 60_000
+/** How long the answer to a ping may take once the server has taken that, in ms. */
+const PING_MS = 10_000
 
 export function createHttpSse(options: HttpSseOptions): HttpSse {
   const { session, clock, log } = options
   let current: Promise<Connection> | undefined
+  const hasSlept = createSleepWatch(clock)
+  /** Whether the stream is still heard is being found out. */
+  let checking: Promise<void> | undefined
+
+  /** A network that has changed leaves a stream open on which nothing comes any more: what is posted there is never answered. */
+  const check = (connection: Connection) => {
+    checking ??= isAlive(connection, options)
+      .then((alive) => {
+        if (alive) return
+        log.info('proxy:listen', { reason: 'nothing comes on the stream any more' })
+        connection.end(endedEarly())
+      })
+      .finally(() => {
+        checking = undefined
+      })
+    return checking
+  }
+
+  /** A stream from before a sleep gets no message until it is known to live. */
+  const checked = async (): Promise<void> => {
+    const made = hasSlept() && (await current?.catch(() => undefined))
+    if (made) await check(made)
+    else await checking
+  }
+
+  const carry = async (connection: Connection, pending: PendingRequest, take: Deliver) => {
+    const { pieces } = connection
+    try {
+      await exchangeOn(connection, pending, take, options)
+    } catch (thrown) {
+      if (asBridgeError(thrown).code === 'server_timeout' && connection.pieces === pieces) void check(connection)
+      throw thrown
+    }
+  }
 
   /** Makes a connection the current one, until it is over or could not be made. */
   const connect = (cause: Cause, prepare: (made: Connection) => Promise<void>): Promise<Connection> => {
@@ -62,12 +105,14 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
 
   return {
     async exchange(pending, take) {
-      if (pending.message.method === 'initialize') {
+      if (isInitialize(pending.message)) {
         // What a session that is being made again agrees on would count for the new one.
         await current?.catch(() => undefined)
         session.remember(pending.message)
       }
-      await exchangeOn(await restored(pending.cause), pending, take, options)
+      await checked()
+      pending.signal.throwIfAborted()
+      await carry(await restored(pending.cause), pending, take)
     },
     open: async () => void (await connected('start')),
     async listen(signal) {
@@ -83,5 +128,32 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
         wait = Math.min(wait * 2, LONGEST_WAIT_MS)
       }
     },
+  }
+}
+
+/** Whether anything comes on the stream once the server has taken a ping; a server that takes none may be busy. Never throws. */
+async function isAlive(connection: Connection, options: HttpSseOptions): Promise<boolean> {
+  const { inFlight, clock } = options
+  const { pieces } = connection
+  let isTaken = false
+  const taken = () => {
+    isTaken = true
+    connection.waiting.get(pending)?.heard()
+  }
+  const ping = own(`{"jsonrpc":"2.0","id":"mcp-oauth-bridge-${randomUUID()}","method":"ping"}`)
+  const pending: PendingRequest = inFlight.begin(ping, 'background', { sent: false, abort: undefined, taken })
+  const over = new AbortController()
+  const late = clock
+    .sleep(PING_MS, over.signal)
+    .then(() => isTaken || pending.abort(new Error('Nobody has taken the ping.')))
+  late.catch(() => undefined)
+  try {
+    await exchangeOn(connection, pending, async () => undefined, { ...options, timeoutMs: PING_MS })
+    return true
+  } catch (thrown) {
+    return !isTaken || connection.pieces !== pieces || asBridgeError(thrown).code !== 'server_timeout'
+  } finally {
+    over.abort()
+    inFlight.end(pending)
   }
 }

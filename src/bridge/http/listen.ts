@@ -10,6 +10,7 @@ import { createPauses } from './pauses.ts'
 import { isRefusal, isRefusedStatus } from './refusal.ts'
 import { opensStream, readMessages, readStart } from './response.ts'
 import type { Send } from './send.ts'
+import { follow, type StreamEnd } from './standing.ts'
 
 export interface ListenOptions {
   readonly send: Send
@@ -32,20 +33,27 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
   const { id } = session
   const odd = () => log.warn('proxy:listen', { reason: 'not an MCP message' })
   let opened = 0
-  let stream = new AbortController()
-  const whenOutlived = () => stream.abort()
+  let stream = follow(signal)
+  let endsFor: StreamEnd | undefined
+  const whenOutlived = (why: StreamEnd) => {
+    endsFor = why
+    stream.abort()
+  }
   const pauses = createPauses()
   while (!signal.aborted) {
     const began = clock.awake()
     let messages = 0
     let isRefused = false
+    stream.leave()
+    stream = follow(signal)
     try {
       const headers = { accept: EVENT_STREAM, ...session.headers(), ...resumption(position) }
-      stream = new AbortController()
-      const either = AbortSignal.any([signal, stream.signal])
       // The silence of a stream is not that of a server which does not answer.
       const patience = { held: true, turns: 0 }
-      const response = await send({ method: 'GET', headers, signal: either, patience, whenOutlived }, 'background')
+      const response = await send(
+        { method: 'GET', headers, signal: stream.signal, patience, whenOutlived },
+        'background',
+      )
       options.onAnswered?.()
       const { status } = response
       if (opensStream(response)) {
@@ -74,10 +82,10 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
       log.debug('proxy:listen', { reason: thrown instanceof Error ? thrown.message : String(thrown) })
     }
     // Not there for this token, though calls may work: `send` tells when another one is sent.
-    if (isRefused) await aborted(AbortSignal.any([signal, stream.signal]))
+    if (isRefused) await aborted(stream.signal)
     if (stream.signal.aborted) {
       // Opened again for the account that is signed in now, which must not hear what was meant for another one.
-      delete position.lastId
+      if (endsFor === 'outlived') delete position.lastId
       continue
     }
     const pause = pauses.after({ messages, livedMs: clock.awake() - began, retryMs: position.retryMs })

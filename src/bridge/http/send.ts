@@ -1,6 +1,6 @@
 // One authorized request to the MCP server; a refused one is sent again after the authorizer has handled the refusal.
 import { BridgeError } from '../../errors.ts'
-import type { Authorizer, Cause, HttpClient, HttpResponse } from '../../ports.ts'
+import type { Authorizer, Cause, Clock, HttpClient, HttpResponse } from '../../ports.ts'
 import { type Answer, createAttempt, drop, type SendRequest } from './attempt.ts'
 import { isAboutAnswer, isRefusal, isRefusedStatus, withWords, wordsIn } from './refusal.ts'
 import { plain } from './response.ts'
@@ -9,9 +9,12 @@ import { createStanding } from './standing.ts'
 /** @throws BridgeError session_lost when the session is refused and not the token, unauthorized, insufficient_scope, redirect_refused, … */
 export type Send = (request: SendRequest, cause: Cause) => Promise<HttpResponse>
 
-/** Custom headers never override those of the protocol. `idleMs` is the default for requests that name none. */
-export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, idleMs: number): Send {
-  const standing = createStanding(authorizer)
+/**
+ * Custom headers never override those of the protocol. `idleMs` is the default for requests that name none. `clock`: open streams end after
+ * a sleep; left out, they do not.
+ */
+export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, idleMs: number, clock?: Clock): Send {
+  const standing = createStanding(authorizer, clock)
   const attempt = createAttempt({ http, authorizer, url, idleMs, standing })
   /** A request in the background was refused with a new token too: no other one is spent for those. */
   let isHopeless = false

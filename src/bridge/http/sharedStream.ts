@@ -3,6 +3,7 @@ import { BridgeError } from '../../errors.ts'
 import type { Clock } from '../../ports.ts'
 import type { Patience } from '../../records.ts'
 import type { Deliver } from './body/messages.ts'
+import { follow } from './standing.ts'
 
 export interface Waiting {
   readonly deliver: Deliver
@@ -43,10 +44,9 @@ export function waitFor(deliver: Deliver, clock: Clock, timeoutMs: number, patie
 
 /** @throws BridgeError server_timeout, why the wait failed, or the reason of `signal` */
 export async function untilAnswered(one: Waiting, clock: Clock, signal: AbortSignal): Promise<void> {
-  const over = new AbortController()
-  const either = AbortSignal.any([signal, over.signal])
+  const over = follow(signal)
   const silence = async () => {
-    for (let left = one.left(); left > 0; left = one.left()) await clock.sleep(left, either)
+    for (let left = one.left(); left > 0; left = one.left()) await clock.sleep(left, over.signal)
     throw new BridgeError('server_timeout')
   }
   const bound = silence().catch((thrown: unknown) => {

@@ -8,7 +8,7 @@ import type { Exchange } from '../http/exchange.ts'
 import { noBatches, unexpected } from '../http/response.ts'
 import type { Send } from '../http/send.ts'
 import { type InFlight, OVER } from '../message/inFlight.ts'
-import type { Message } from '../message/message.ts'
+import { isInitialize, type Message } from '../message/message.ts'
 import { rpcError } from '../message/rpcError.ts'
 import { endSession } from '../session/end.ts'
 import { createHostQuestions, type HostQuestions } from '../session/hostQuestions.ts'
@@ -111,7 +111,7 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
   const whenOpen = after(opening, exchange)
   const carry: Exchange = (pending, take) => {
     const { method } = pending.message
-    if (method === 'initialize') return beginAnew(pending, take)
+    if (isInitialize(pending.message)) return beginAnew(pending, take)
     if (method === 'notifications/initialized') return listenAfter(pending, take)
     if (method === 'notifications/cancelled') return again.cancel(pending, take)
     return opening.holds(method) ? whenOpen(pending, take) : exchange(pending, take)

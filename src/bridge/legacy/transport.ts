@@ -9,7 +9,7 @@ import { ENDPOINT_REFUSED } from '../http/response.ts'
 import type { Send } from '../http/send.ts'
 import { ask } from '../message/ask.ts'
 import type { InFlight } from '../message/inFlight.ts'
-import { type Message, parseMessage } from '../message/message.ts'
+import { isInitialize, type Message, parseMessage } from '../message/message.ts'
 import { endSession } from '../session/end.ts'
 import type { Session } from '../session/session.ts'
 
@@ -120,7 +120,7 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
 
   const exchange: Exchange = (pending, take) => {
     if (legacySse) return legacySse.then(({ exchange }) => exchange(pending, take))
-    const mayBeLegacy = kind === 'auto' && pending.message.method === 'initialize'
+    const mayBeLegacy = kind === 'auto' && isInitialize(pending.message)
     return mayBeLegacy ? streamableOrLegacySse(pending, take) : streamable.exchange(pending, take)
   }
 

@@ -12,7 +12,7 @@ export interface PendingRequest {
   readonly signal: AbortSignal
   /** Whether the server may have seen it. */
   readonly transmission: Transmission
-  /** Ends its HTTP request; nothing once its exchange is over. */
+  /** Ends its HTTP request, whose answer nobody wants any more; nothing once its exchange is over. */
   abort(reason: unknown): void
   /** Resolves when its answers are no longer awaited, though its stream may continue. */
   readonly done: Promise<void>
@@ -58,6 +58,11 @@ export function createInFlight(): InFlight {
   const spare: AbortController[] = []
   let whenIdle: (() => void)[] = []
 
+  const giveUp = (pending: PendingRequest, reason: unknown) => {
+    all.get(pending)?.abort(reason)
+    pending.transmission.abort?.()
+  }
+
   return {
     begin(message, cause = causeOf(message), transmission = { sent: false, abort: undefined }) {
       const controller = spare.pop() ?? new AbortController()
@@ -73,8 +78,8 @@ export function createInFlight(): InFlight {
         transmission,
         done,
         abort(reason: unknown) {
-          all.get(pending)?.abort(reason)
-          pending.transmission.abort?.()
+          if (all.has(pending)) cancelled.add(pending.open)
+          giveUp(pending, reason)
         },
         finish() {
           if (!awaited.delete(pending)) return
@@ -128,7 +133,7 @@ export function createInFlight(): InFlight {
             whenIdle.push(resolve)
           }),
     abort(reason) {
-      for (const pending of all.keys()) pending.abort(reason)
+      for (const pending of all.keys()) giveUp(pending, reason)
     },
   }
 }

@@ -26,6 +26,9 @@ export const nameOf = (ids: readonly RawId[]) =>
     .join(', ')
     .slice(0, 80)
 
+/** Whether a message is the request that a session begins with: a notification of that name is nothing that anybody answers. */
+export const isInitialize = ({ kind, method }: Message): boolean => kind === 'request' && method === 'initialize'
+
 /** Whether a message answers another request than this one: a server may answer it on the stream of this one. */
 export const isForAnother = ({ answers }: Message, { asks }: Message): boolean =>
   answers.some((id) => id !== 'null' && !asks.includes(id))

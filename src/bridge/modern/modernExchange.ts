@@ -8,6 +8,7 @@ import { receive } from '../http/body/receive.ts'
 import { type Exchange, HEADERS, patiently } from '../http/exchange.ts'
 import { createRetry } from '../http/retry.ts'
 import type { Send } from '../http/send.ts'
+import { type Following, follow, type StreamEnd } from '../http/standing.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
 import { modernHeaders } from './headers.ts'
@@ -117,9 +118,14 @@ const isSame = (one: Readonly<Record<string, string>>, other: Readonly<Record<st
   one['mcp-name'] === other['mcp-name'] &&
   one['mcp-protocol-version'] === other['mcp-protocol-version']
 
+const ENDS = {
+  outlived: 'The sign-in of this stream has ended.',
+  slept: 'The machine has slept, and the connection of this stream may be gone.',
+}
+
 /** The open streams: each is cut off with the sign-in that it was opened with. */
 function createStreams() {
-  const open = new Map<PendingRequest, AbortController>()
+  const open = new Map<PendingRequest, Following>()
   const end = (pending: PendingRequest) => {
     open.get(pending)?.abort()
     open.delete(pending)
@@ -127,13 +133,13 @@ function createStreams() {
   return {
     begin(pending: PendingRequest) {
       end(pending)
-      const stream = new AbortController()
+      const stream = follow(pending.signal)
       open.set(pending, stream)
       return {
-        signal: AbortSignal.any([pending.signal, stream.signal]),
-        whenOutlived() {
+        signal: stream.signal,
+        whenOutlived(why: StreamEnd) {
           if (stream.signal.aborted) return
-          stream.abort(new BridgeError('server_unreachable', { message: 'The sign-in of this stream has ended.' }))
+          stream.abort(new BridgeError('server_unreachable', { message: ENDS[why] }))
           pending.transmission.abort?.()
         },
       }

@@ -67,6 +67,8 @@ export interface Phases {
   boundMs(): number
   /** Answers the host's initialize here when its time is up. `done`: the server has answered it, or has failed to. */
   hold(initialize: Message, done: Promise<void>): void
+  /** Whether this initialize was answered here: the server's own answer to it, or its failure, is not for the host. */
+  hasAnswered(initialize: Message): boolean
   /** Answers it here because it has failed. False: the failure is the host's to know. */
   standInFor(initialize: Message, error: BridgeError): Promise<boolean>
   /** The server's answer to initialize. True: the host has one already, so this one is not for it. */
@@ -88,6 +90,7 @@ export function createPhases(options: PhasesOptions): Phases {
   const { notice, clock, log, write } = options
   let phase: Phase = { kind: 'waiting' }
   let current: Message | undefined
+  const answered = new WeakSet<Message>()
   let isFirst = true
   let host: Host = { followsAddresses: false }
   let held: Turn | undefined
@@ -102,6 +105,7 @@ export function createPhases(options: PhasesOptions): Phases {
   const answerHere = async (initialize: Message, reason?: BridgeError) => {
     const { capabilities, line, source } = await introduction(initialize, options)
     if (phase.kind === 'waiting' && current === initialize) {
+      answered.add(initialize)
       phase = { kind: 'answeredHere', told: { ...createTold(capabilities), initialize, reason } }
       log.info('proxy:sign-in', { outcome: 'answered the host', reason: source })
       await write(line)
@@ -125,6 +129,7 @@ export function createPhases(options: PhasesOptions): Phases {
       return hostsOwn
     },
     boundMs,
+    hasAnswered: (initialize) => answered.has(initialize),
     hold(initialize, done) {
       phase = { kind: 'waiting' }
       current = initialize
@@ -154,7 +159,7 @@ export function createPhases(options: PhasesOptions): Phases {
         return false
       }
       await answerHere(initialize, error)
-      return 'told' in phase
+      return answered.has(initialize)
     },
     async establish(answer) {
       const capabilities = capabilitiesIn(answer)

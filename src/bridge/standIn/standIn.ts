@@ -5,7 +5,7 @@ import { memoizeAsync } from '../../memoizeAsync.ts'
 import type { Conversation, LegacyConversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import type { InFlight } from '../message/inFlight.ts'
-import { isAnswerTo, type Message } from '../message/message.ts'
+import { isAnswerTo, isInitialize, type Message } from '../message/message.ts'
 import { methodNotFound } from '../message/rpcError.ts'
 import type { InPlace, InPlaceOptions } from './inPlace.ts'
 import { createSignInNotice } from './notice.ts'
@@ -98,7 +98,7 @@ function standIn(
 
   const exchange: Conversation['exchange'] = (pending, before, deliver) => {
     const { message } = pending
-    if (message.method === 'initialize') return carryInitialize(pending, before, deliver)
+    if (isInitialize(message)) return carryInitialize(pending, before, deliver)
     if (message.kind === 'response' && notice.takeReply(message)) return NOTHING
     const { kind } = phases.now
     if (kind === 'connected') return toServer(pending, before, deliver)
@@ -134,7 +134,7 @@ interface InitializeOptions {
 
 /** Carries the host's initialize: the server's answer is for the host unless it has one already. */
 function initializeCarrier({ conversation, phases, inPlace, learning }: InitializeOptions): Carry {
-  /** The host's last initialize: what it said before that is answered by the server alone. */
+  /** The host's last initialize: of the phases, only that counts. */
   let latest: Message | undefined
 
   return async (pending, before, deliver) => {
@@ -142,14 +142,19 @@ function initializeCarrier({ conversation, phases, inPlace, learning }: Initiali
     latest = message
     phases.hold(message, done)
     const pass = async (answer: Message) => {
-      if (latest !== message || !(await phases.establish(answer))) return deliver(answer)
+      if (latest !== message) return phases.hasAnswered(message) ? undefined : deliver(answer)
+      if (!(await phases.establish(answer))) return deliver(answer)
       if (phases.now.kind === 'answeredHere') (await inPlace()).failed(answer)
     }
     try {
       const take: Deliver = (answer) => (isAnswerTo(answer, message) ? pass(answer) : deliver(answer))
       await conversation.exchange(pending, before, learning(message, take))
     } catch (thrown) {
-      if (signal.aborted || latest !== message) throw thrown
+      if (signal.aborted) throw thrown
+      if (latest !== message) {
+        if (phases.hasAnswered(message)) return
+        throw thrown
+      }
       const error = asBridgeError(thrown)
       if (phases.now.kind === 'answeredHere') (await inPlace()).failed(error)
       else if (!(await phases.standInFor(message, error))) throw thrown

@@ -9,7 +9,8 @@ import type { buildConnector as Build, Pool as PoolType } from 'undici'
 import buildConnector from 'undici/lib/core/connect.js'
 import symbols from 'undici/lib/core/symbols.js'
 import Pool from 'undici/lib/dispatcher/pool.js'
-import type { HttpRequest } from '../../ports.ts'
+import { createSleepWatch } from '../../bounds.ts'
+import type { Clock, HttpRequest } from '../../ports.ts'
 import { type AnswerParser, acceptContinue } from './exchange/interim.ts'
 import { createLastAnswered } from './lastAnswered.ts'
 import { warmable } from './preconnect.ts'
@@ -25,6 +26,8 @@ export interface ConnectionOptions {
   readonly environment?: NodeJS.ProcessEnv
   /** PEM certificates to trust in addition to those of Node and the system. */
   readonly certificates?: string
+  /** Left out: the real one. */
+  readonly clock?: Pick<Clock, 'now' | 'awake'>
 }
 
 type Bound = NonNullable<HttpRequest['within']>
@@ -87,17 +90,13 @@ export function createConnections(options: ConnectionOptions) {
       return (options, callback) => connect({ ...options, servername: '' }, callback)
     },
   }
-  const pools = new Map<string, Kept>()
-  /** By object identity: one server is requested repeatedly, and its URL is parsed once. */
-  const routes = new WeakMap<URL, Route>()
+  const pools = createPools(options.clock ?? { now: Date.now, awake: () => performance.now() })
   const withinBound = new Map<Bound, typeof free>()
-  /** In the order of their last use. */
-  const boundedPools = new Map<string, Kept>()
 
-  const open = (origin: string, proxy?: URL, { plain, secure } = free, bound = '', kept = pools) => {
+  const open = (kept: Map<string, Kept>, origin: string, proxy?: URL, { plain, secure } = free, bound = '') => {
     const name = `${bound}${origin}${proxy ? ` by ${proxy.href}` : ''}`
     const known = kept.get(name)
-    if (kept === boundedPools) makeRoom(boundedPools, name, known)
+    if (kept === pools.current.bounded) makeRoom(kept, name, known)
     if (known) return known
     const connection = warmable(new URL(origin), origin.startsWith('https:') ? secure(proxy) : plain)
     const pool = new Pool(origin, {
@@ -111,14 +110,14 @@ export function createConnections(options: ConnectionOptions) {
     return made
   }
 
-  const place = (url: URL) => {
+  const place = ({ free: kept }: Pools, url: URL) => {
     const proxy = proxyFor?.(url)
     const { origin, pathname, search } = url
     const path = pathname + search
-    if (!proxy || url.protocol === 'https:') return { ...open(origin, proxy), origin, path }
+    if (!proxy || url.protocol === 'https:') return { ...open(kept, origin, proxy), origin, path }
     const headers = { host: url.host, ...proxyAuthorization(proxy) }
     return {
-      ...open(proxy.origin, undefined, forwarding, 'forwarding '),
+      ...open(kept, proxy.origin, undefined, forwarding, 'forwarding '),
       origin,
       path: origin + path,
       headers,
@@ -129,10 +128,11 @@ export function createConnections(options: ConnectionOptions) {
   return {
     /** @throws BridgeError proxy_failed for a proxy that cannot be used */
     route(url: URL): Route {
-      const known = routes.get(url)
+      const usable = pools.usable()
+      const known = usable.routes.get(url)
       if (known) return known
-      const route = place(url)
-      routes.set(url, route)
+      const route = place(usable, url)
+      usable.routes.set(url, route)
       return route
     },
     /**
@@ -149,19 +149,64 @@ export function createConnections(options: ConnectionOptions) {
       const bound = withinBound.get(within) ?? connectors({ lookup: lookupWithin(within) })
       withinBound.set(within, bound)
       const { origin, pathname, search } = url
-      const opened = open(origin, proxy, proxy ? free : bound, `${within} `, boundedPools)
+      const opened = open(pools.usable().bounded, origin, proxy, proxy ? free : bound, `${within} `)
       return { ...opened, origin, path: pathname + search }
     },
     warm(url: URL): void {
       try {
-        place(url).warm()
+        place(pools.usable(), url).warm()
       } catch {
         // The following request reports it.
       }
     },
     async close(): Promise<void> {
-      await Promise.all([...pools.values(), ...boundedPools.values()].map(end))
+      await Promise.all(pools.all().map(end))
     },
+  }
+}
+
+interface Pools {
+  readonly free: Map<string, Kept>
+  /** In the order of their last use. */
+  readonly bounded: Map<string, Kept>
+  /** By object identity: one server is requested repeatedly, and its URL is parsed once. */
+  readonly routes: WeakMap<URL, Route>
+}
+
+const noPools = (): Pools => ({ free: new Map(), bounded: new Map(), routes: new WeakMap() })
+const poolsIn = ({ free, bounded }: Pools) => [...free.values(), ...bounded.values()]
+
+/**
+ * The pools, made anew where their idle connections may be gone without a word: after a sleep, servers, routers and networks have forgotten
+ * them. Timers alone do not tell: most stand still meanwhile, and the others may be late. What is in flight ends where it began.
+ */
+function createPools(clock: Pick<Clock, 'now' | 'awake'>) {
+  const hasSlept = createSleepWatch(clock)
+  const retired = new Set<Kept>()
+  let current = noPools()
+  let usedAt = clock.now()
+
+  const retire = (one: Kept) => {
+    retired.add(one)
+    one.close()
+    const forget = () => void retired.delete(one)
+    one.pool.close().then(forget, forget)
+  }
+  return {
+    get current() {
+      return current
+    },
+    /** For a request that begins now. */
+    usable(): Pools {
+      const isStale = hasSlept() || clock.now() - usedAt > KEEP_MS
+      usedAt = clock.now()
+      if (!isStale) return current
+      const old = current
+      current = noPools()
+      for (const one of poolsIn(old)) retire(one)
+      return current
+    },
+    all: (): Kept[] => [...poolsIn(current), ...retired],
   }
 }
 

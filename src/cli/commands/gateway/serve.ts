@@ -27,6 +27,7 @@ export async function serve(
   runtimeOf: (config: Config) => Runtime,
   compose: Compose = async (given) => (await import('../../../compose/gateway.ts')).composeGateway(given),
 ): Promise<number> {
+  const starting = whileStarting(io)
   const { file, path } = await loadFile(options)
   if (path === undefined)
     throw new BridgeError('config_not_found', {
@@ -49,6 +50,7 @@ export async function serve(
   const running = await Promise.race([gateway.start(), cancelled(io.ending)])
   stderr.write(startText(settings, running.url, config.postgres?.shown ?? config.database))
   const again = async () => renewCertificate(running, options, io)
+  if (starting.isHungUp) void again()
   return ended(running, again, io)
 }
 
@@ -60,6 +62,20 @@ async function settingsOf(file: ReadConfig, path: string | undefined, { flags }:
     if (path === undefined || asBridgeError(thrown).code !== 'config_invalid') throw thrown
     const { parseYaml } = await import('../../../config/file/yamlText.ts')
     return serveSettings(file, flags, placesIn(parseYaml(readOwnFile(path).text), path))
+  }
+}
+
+/** SIGHUP never ends a gateway: one that comes before it runs asks for files that may be newer than those it was started with. */
+function whileStarting({ onSignal }: ProcessIO): { readonly isHungUp: boolean } {
+  let isHungUp = false
+  onSignal?.((signal) => {
+    isHungUp ||= signal === 'SIGHUP'
+    return signal === 'SIGHUP'
+  })
+  return {
+    get isHungUp() {
+      return isHungUp
+    },
   }
 }
 

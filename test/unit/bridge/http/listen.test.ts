@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { listen } from '../../../../src/bridge/http/listen.ts'
 import type { Send } from '../../../../src/bridge/http/send.ts'
+import type { TellStream } from '../../../../src/bridge/http/standing.ts'
 import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
 import { createSession } from '../../../../src/bridge/session/session.ts'
 import { BridgeError } from '../../../../src/errors.ts'
@@ -11,6 +12,7 @@ import { type Body, respond } from '../../../fakes/fakeHttp.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
 import { createFakeSend, type Sent } from '../../../fakes/fakeSend.ts'
 import { createGate, settled } from '../../../fakes/gate.ts'
+import { leftOn } from '../../../fakes/leftOn.ts'
 
 const NOTE = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
 const stream = (body: Body) => respond(200, { 'content-type': 'text/event-stream' }, body)
@@ -54,6 +56,23 @@ test.each([
   const never = { awaits: () => false, deliver: async () => undefined, renew: async () => undefined }
   await listen({ send, ...rest, ...never, onAnswered }, ending.signal)
   expect(isAnswered).toBe(true)
+})
+
+test('a stream that is opened again and again leaves nothing with the signal that ends it', async () => {
+  const ending = new AbortController()
+  const { signal } = ending
+  let left: unknown
+  const { send } = createFakeSend((_: Sent, index) => {
+    if (index === 20) {
+      left = leftOn(signal)
+      ending.abort()
+    }
+    return stream('')
+  })
+  const rest = { session: createSession(), clock: createHurryingClock(), log: createFakeLogger(), limit: 1_000 }
+  const never = { awaits: () => false, deliver: async () => undefined, renew: async () => undefined }
+  await listen({ send, ...rest, ...never }, signal)
+  expect(left).toEqual({ listeners: 1, dependants: 0 })
 })
 
 describe('the stream', () => {
@@ -186,6 +205,37 @@ describe('the wait before the next try', () => {
   })
 })
 
+test.each([
+  ['slept', '7'],
+  ['outlived', undefined],
+] as const)('one that is told “%s” is opened again at once, from event %s on', async (why, lastId) => {
+  const ending = new AbortController()
+  const asked: (string | undefined)[] = []
+  const clock = createHurryingClock()
+  let tell: TellStream = () => {}
+  const heard = createGate()
+  const send: Send = async ({ whenOutlived, signal, headers }) => {
+    tell = whenOutlived ?? tell
+    asked.push(headers['last-event-id'])
+    if (asked.length === 2) ending.abort()
+    return stream(
+      (async function* () {
+        yield Buffer.from(`id: 7\ndata: ${NOTE}\n\n`)
+        signal?.throwIfAborted()
+        await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
+      })(),
+    )
+  }
+  const rest = { session: createSession(), clock, log: createFakeLogger(), limit: 1_000 }
+  const deliver = async () => heard.open()
+  const over = listen({ send, ...rest, awaits: () => false, deliver, renew: async () => {} }, ending.signal)
+  await heard.passed
+  await settled()
+  tell(why)
+  await over
+  expect([asked, clock.sleeps]).toEqual([[undefined, lastId], []])
+})
+
 describe('a stream that is refused though calls may work', () => {
   const refusals: readonly (readonly [string, HttpResponse | Error])[] = [
     ['401', respond(401)],
@@ -198,7 +248,7 @@ describe('a stream that is refused though calls may work', () => {
   test.each(refusals)('by %s is not there until another token is sent', async (_, refusal) => {
     const ending = new AbortController()
     const asked = createGate()
-    let tell = () => {}
+    let tell: TellStream = () => {}
     let times = 0
     const send: Send = async ({ whenOutlived }) => {
       tell = whenOutlived ?? tell
@@ -216,7 +266,7 @@ describe('a stream that is refused though calls may work', () => {
     await asked.passed
     await settled()
     expect([times, clock.sleeps]).toEqual([1, []])
-    tell()
+    tell('outlived')
     await over
     expect(times).toBe(2)
   })

@@ -1,7 +1,8 @@
 // A stream that stands open ends when the sign-in it was opened with is over; a refused new token is told of.
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { createSend } from '../../../../src/bridge/http/send.ts'
 import type { Authorizer, HttpResponse } from '../../../../src/ports.ts'
+import { createFakeClock } from '../../../fakes/fakeClock.ts'
 import { createFakeHttp, respond } from '../../../fakes/fakeHttp.ts'
 import { settled } from '../../../fakes/gate.ts'
 import { codeOf } from '../../../fakes/thrown.ts'
@@ -9,6 +10,7 @@ import { codeOf } from '../../../fakes/thrown.ts'
 const URL_OF_SERVER = 'https://mcp.example/mcp'
 
 function setUp(answer: () => HttpResponse = () => respond(200)) {
+  const clock = createFakeClock()
   const http = createFakeHttp({ [URL_OF_SERVER]: answer })
   const refused: unknown[] = []
   let headers: Readonly<Record<string, string>> = { authorization: 'Bearer one' }
@@ -20,7 +22,7 @@ function setUp(answer: () => HttpResponse = () => respond(200)) {
     onRefused: async (given) => void refused.push(given.authorization),
     outlived: async (given) => over.has(given),
   }
-  const send = createSend(http, authorizer, new URL(URL_OF_SERVER), 60_000)
+  const send = createSend(http, authorizer, new URL(URL_OF_SERVER), 60_000, clock)
   const next = (name: string, fate: 'over' | 'goes on') => {
     if (fate === 'over') over.add(headers)
     headers = { authorization: `Bearer ${name}` }
@@ -30,8 +32,13 @@ function setUp(answer: () => HttpResponse = () => respond(200)) {
     await settled()
   }
   let ended = 0
-  const listen = () => send({ method: 'GET', headers: {}, whenOutlived: () => ended++ }, 'background')
-  return { send, next, post, listen, refused, ended: () => ended }
+  const why: string[] = []
+  const whenOutlived = (reason: string) => {
+    ended++
+    why.push(reason)
+  }
+  const listen = () => send({ method: 'GET', headers: {}, whenOutlived }, 'background')
+  return { send, next, post, listen, refused, clock, why, ended: () => ended }
 }
 
 test('a stream ends with the first message of another sign-in, once', async () => {
@@ -43,6 +50,34 @@ test('a stream ends with the first message of another sign-in, once', async () =
   await post()
   await post()
   expect(ended()).toBe(1)
+})
+
+test('a stream ends with the first message after a sleep of the machine, once, and the next one is watched as well', async () => {
+  const { post, listen, clock, why } = setUp()
+  clock.doze(60_000)
+  await listen()
+  await post()
+  expect(why).toEqual([])
+  for (const times of [1, 2]) {
+    clock.doze(60_000)
+    await post()
+    await post()
+    expect(why).toHaveLength(times)
+    await listen()
+  }
+  expect(why).toEqual(['slept', 'slept'])
+})
+
+test('a sleep of the machine is seen without any message', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const { listen, clock, why } = setUp()
+  await listen()
+  vi.advanceTimersByTime(5_000)
+  expect(why).toEqual([])
+  clock.doze(60_000)
+  vi.advanceTimersByTime(5_000)
+  expect(why).toEqual(['slept'])
 })
 
 test('a refresh keeps the stream open', async () => {

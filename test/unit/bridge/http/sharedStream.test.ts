@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { untilAnswered, waitFor } from '../../../../src/bridge/http/sharedStream.ts'
 import { createFakeClock } from '../../../fakes/fakeClock.ts'
 import { settled } from '../../../fakes/gate.ts'
+import { leftOn } from '../../../fakes/leftOn.ts'
 import { outcomeOf } from '../../../fakes/thrown.ts'
 
 function wait(patience?: { held: boolean; turns: number }) {
@@ -37,6 +38,29 @@ test('silence with a reason does not count, and is counted anew after it', async
   patience.turns++
   expect(await pass(1_000)).toBe('waits')
   expect(await pass(1_000)).toBe('server_timeout')
+})
+
+test('nothing of it stays with a signal that serves the next request', async () => {
+  const clock = createFakeClock()
+  const { signal } = new AbortController()
+  const one = waitFor(async () => undefined, clock, 1_000)
+  const wait = untilAnswered(one, clock, signal)
+  one.done()
+  await wait
+  expect(leftOn(signal)).toEqual({ listeners: 0, dependants: 0 })
+})
+
+test('it ends with the signal of its request', async () => {
+  const clock = createFakeClock()
+  const request = new AbortController()
+  const wait = untilAnswered(
+    waitFor(async () => undefined, clock, 1_000),
+    clock,
+    request.signal,
+  )
+  const reason = new Error('taken back')
+  request.abort(reason)
+  await expect(wait).rejects.toBe(reason)
 })
 
 test('the answer ends the wait', async () => {

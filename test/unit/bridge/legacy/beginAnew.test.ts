@@ -82,3 +82,24 @@ describe('an initialize whose stream breaks after its session has begun', () => 
     expect(ended()).toEqual([])
   })
 })
+
+test('an initialize without an id begins nothing: it goes to the session that there is', async () => {
+  const { send, sent } = createFakeSend(async ({ method, body }) => {
+    if (method !== 'POST') return respond(method === 'GET' ? 405 : 200)
+    const { id } = JSON.parse(body) as { id?: number }
+    if (id === undefined) return respond(202)
+    return json({ jsonrpc: '2.0', id, result: { protocolVersion: '2025-11-25' } }, 200, { 'mcp-session-id': 'one' })
+  })
+  const inFlight = createInFlight()
+  const conversation = createLegacyConversation({
+    ...{ url: new URL('https://mcp.example.com/mcp'), transport: 'http', send, inFlight, clock: createFakeClock() },
+    ...{ log: createFakeLogger(), answerLimit: 10_000, timeoutMs: 60_000, deliver: async () => undefined },
+  })
+  const say = (one: Message) => conversation.exchange(inFlight.begin(one), OVER, async () => undefined)
+  await say(message('initialize', 0))
+  await say(message('initialize'))
+  expect(sent.map(({ method, headers }) => [method, headers['mcp-session-id']])).toEqual([
+    ['POST', undefined],
+    ['POST', 'one'],
+  ])
+})

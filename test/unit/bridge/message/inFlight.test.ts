@@ -101,6 +101,15 @@ test('a request that has ended cannot be aborted, whoever uses its controller no
   expect(inFlight.begin(request(3)).signal.aborted).toBe(false)
 })
 
+test('the answer to a request that was given up by itself is nobody’s, and one that was given up with all the others still is', () => {
+  const inFlight = createInFlight()
+  const [one, two] = [inFlight.begin(request(1)), inFlight.begin(request(2))]
+  one.abort(new Error('answered already'))
+  expect(inFlight.settle(answer(1), one)).toBe(false)
+  inFlight.abort(new Error('the end'))
+  expect(inFlight.settle(answer(2), two)).toBe(true)
+})
+
 test('it is idle when every request is finished, even if a stream goes on', async () => {
   const inFlight = createInFlight()
   const [one, two] = [inFlight.begin(request(1)), inFlight.begin(request(2))]

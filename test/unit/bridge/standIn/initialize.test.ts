@@ -302,3 +302,25 @@ test.each(['answers', 'fails'])(
     expect(heard().filter(({ id }) => id === 1 || id === 2)).toHaveLength(2)
   },
 )
+
+test.each(['answers', 'refuses', 'fails'])(
+  'one that was answered here has no second answer when the server %s after the host has begun anew',
+  async (how) => {
+    const { say, heard, clock, server, writer } = createWorld()
+    const gates = [createGate<object>(), createGate<object>()]
+    let asked = 0
+    server.initialize = () => gates[asked++]?.passed
+    void say(first)
+    await settled()
+    clock.advance(HOLD)
+    await writer.whenWritten(1)
+    void say({ ...first, id: 2 })
+    await settled()
+    if (how === 'refuses') gates[0]?.open({ error: { code: -32602, message: 'not this revision' } })
+    else gates[0]?.open(how === 'answers' ? INTRODUCTION : DOWN)
+    await settled()
+    gates[1]?.open(INTRODUCTION)
+    await settled()
+    expect(heard().map(({ id }) => id)).toEqual([1, 2])
+  },
+)

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { Readable, Writable } from 'node:stream'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { serve } from '../../../../src/cli/commands/gateway/serve.ts'
 import type { GatewayOptions } from '../../../../src/compose/gateway.ts'
 import type { Runtime } from '../../../../src/compose/runtime.ts'
@@ -21,10 +21,14 @@ function setUp(yaml = YAML, environment: NodeJS.ProcessEnv = {}) {
   writeFileSync(path, yaml, { mode: 0o600 })
   const ending = new AbortController()
   const given: GatewayOptions[] = []
-  const certificates: unknown[] = []
+  let isComposed = () => {}
+  const composed = new Promise<void>((resolve) => {
+    isComposed = resolve
+  })
   let said = ''
   let isClosed = () => {}
   let hold: Promise<void> = Promise.resolve()
+  let holdStart: Promise<void> = Promise.resolve()
   let signal: (name: string) => boolean = () => false
   const stderr = new Writable({
     write(chunk, _encoding, done) {
@@ -50,17 +54,21 @@ function setUp(yaml = YAML, environment: NodeJS.ProcessEnv = {}) {
     options,
     io,
     () => ({ log }) as unknown as Runtime,
-    async (composed) => {
-      given.push(composed)
+    async (options) => {
+      given.push(options)
+      isComposed()
       return {
-        start: async () => ({
-          url: 'http://127.0.0.1:8080',
-          close: async () => {
-            await hold
-            isClosed()
-          },
-          useCertificate: (tls) => void certificates.push(tls),
-        }),
+        start: async () => {
+          await holdStart
+          return {
+            url: 'http://127.0.0.1:8080',
+            close: async () => {
+              await hold
+              isClosed()
+            },
+            useCertificate: () => undefined,
+          }
+        },
       }
     },
   )
@@ -71,6 +79,16 @@ function setUp(yaml = YAML, environment: NodeJS.ProcessEnv = {}) {
     /** As bin does it. */
     send: (name: string) => {
       if (!signal(name)) ending.abort(name)
+    },
+    path,
+    composed,
+    /** The start waits for something until the result is called. */
+    holdStart: () => {
+      let go: () => void = () => undefined
+      holdStart = new Promise((resolve) => {
+        go = resolve
+      })
+      return go
     },
     holdClose: () => {
       hold = new Promise(() => {})
@@ -125,6 +143,30 @@ test('SIGHUP does not end it', async () => {
   one.send('SIGHUP')
   one.send('SIGTERM')
   expect(await one.started).toBe(0)
+})
+
+describe('while it waits for something to start', () => {
+  test('SIGHUP does not end it, and the files are read again once it runs', async () => {
+    const one = setUp()
+    const go = one.holdStart()
+    await one.composed
+    one.send('SIGHUP')
+    writeFileSync(one.path, 'serve: [')
+    go()
+    await isUp(one)
+    while (!one.said().includes('the certificate was not renewed: '))
+      await new Promise((resolve) => setImmediate(resolve))
+    one.send('SIGTERM')
+    expect(await one.started).toBe(0)
+  })
+
+  test('SIGTERM ends it', async () => {
+    const one = setUp()
+    one.holdStart()
+    await one.composed
+    one.send('SIGTERM')
+    expect((await errorOf(one.started)).code).toBe('cancelled')
+  })
 })
 
 test('PostgreSQL without a key is refused with the way to make one, and the gateway is not started', async () => {

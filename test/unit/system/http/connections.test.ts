@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { HttpRequest, HttpResponse } from '../../../../src/ports.ts'
 import { createHttp, type HttpOptions } from '../../../../src/system/http/client.ts'
 import { createConnections } from '../../../../src/system/http/connections.ts'
+import { createFakeClock, type FakeClock } from '../../../fakes/fakeClock.ts'
 import { settled } from '../../../fakes/gate.ts'
 import { serve } from '../../../fakes/loopback.ts'
 import { errorOf } from '../../../fakes/thrown.ts'
@@ -154,6 +155,70 @@ describe('a connection that was kept', () => {
   test('that was never established sent nothing', async () => {
     const error = await errorOf(client().send(`http://127.0.0.1:${await freePort()}/`, { method: 'POST', body: '{}' }))
     expect(error.details.sent).toBe(false)
+  })
+})
+
+describe('after a sleep of the machine', () => {
+  const asleep = (clock: FakeClock) => clock.doze(60_000)
+  const unused = (clock: FakeClock) => clock.advance(6 * 60_000)
+
+  test.each([
+    ['a sleep', asleep],
+    ['more time without a request than connections are kept', unused],
+  ])('or %s, an idle connection is not used again', async (_, pass) => {
+    const server = await listen((socket) => socket.on('data', () => socket.write(answer('yes'))))
+    const clock = createFakeClock()
+    const { send } = client({ clock })
+    await text(await send(server.origin, { method: 'POST', body: '1' }))
+    clock.advance(4 * 60_000)
+    await text(await send(server.origin, { method: 'POST', body: '2' }))
+    expect(server.count()).toBe(1)
+    pass(clock)
+    await text(await send(server.origin, { method: 'POST', body: '3' }))
+    await closed(server.sockets[0])
+    await text(await send(server.origin, { method: 'POST', body: '4' }))
+    expect(server.count()).toBe(2)
+  })
+
+  test('what is in flight ends where it began, and its connection with it', async () => {
+    const server = await listen((socket, number) =>
+      socket.on('data', () =>
+        socket.write(number === 1 ? 'HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nol' : answer('new')),
+      ),
+    )
+    const clock = createFakeClock()
+    const { send } = client({ clock })
+    const old = await send(server.origin)
+    asleep(clock)
+    expect(await text(await send(server.origin))).toBe('new')
+    server.sockets[0]?.write('d!')
+    expect(await text(old)).toBe('old!')
+    await closed(server.sockets[0])
+    expect(server.count()).toBe(2)
+  })
+
+  test('the client closes those that it does not use any more too', async () => {
+    const server = await listen((socket) =>
+      socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nol')),
+    )
+    const clock = createFakeClock()
+    const { http, send } = client({ clock })
+    const old = await send(server.origin)
+    asleep(clock)
+    await send(server.origin)
+    await http.close()
+    expect((await errorOf(text(old))).code).toBe('server_unreachable')
+    await Promise.all(server.sockets.map(closed))
+  })
+
+  test('one that was opened ahead before it is not used', async () => {
+    const server = await listen((socket, number) => socket.on('data', () => socket.write(answer(`${number}`))))
+    const clock = createFakeClock()
+    const { http, send } = client({ clock })
+    http.warm(new URL(server.origin))
+    await server.connected
+    asleep(clock)
+    expect(await text(await send(server.origin))).toBe('2')
   })
 })
 

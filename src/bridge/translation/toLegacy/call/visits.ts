@@ -4,6 +4,7 @@ import { mayAsk } from '../../../era/revisions.ts'
 import type { Message } from '../../../message/message.ts'
 import { eachElement, find, stringIn } from '../../../message/pick.ts'
 import type { HostCan } from '../../hostCan.ts'
+import { orAborted } from '../../orAborted.ts'
 import { inputRequired } from '../answer.ts'
 import { errorCode, URL_REQUIRED } from '../errorCodes.ts'
 import type { Asked } from '../request.ts'
@@ -71,8 +72,8 @@ export function createVisits(clock: Clock): Visits {
     async settled(visit, ms, signal) {
       if (visit.open.size > 0) {
         const over = new AbortController()
-        const either = AbortSignal.any([signal, over.signal])
-        await Promise.race([visit.complete, clock.sleep(ms, either)]).finally(() => over.abort())
+        const late = clock.sleep(ms, over.signal)
+        await orAborted(Promise.race([visit.complete, late]), signal).finally(() => over.abort())
       }
       visits.delete(visit)
     },
