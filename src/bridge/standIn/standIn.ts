@@ -6,6 +6,7 @@ import type { Conversation, LegacyConversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import type { InFlight } from '../message/inFlight.ts'
 import { isAnswerTo, isInitialize, type Message } from '../message/message.ts'
+import { result } from '../message/ours.ts'
 import { methodNotFound } from '../message/rpcError.ts'
 import type { InPlace, InPlaceOptions } from './inPlace.ts'
 import { createSignInNotice } from './notice.ts'
@@ -90,8 +91,25 @@ function standIn(
     if (why === 'late') (await inPlace()).check()
   }
 
+  /** The server answers it, but no ping waits for a person, or fails for want of one (MCP "Ping"). */
+  const carryPing: Carry = async (pending, before, deliver) => {
+    await serverOrHere<'due'>(
+      {
+        exchange: conversation.exchange,
+        due: (over) => patience.person(pending, over),
+        answerHere(why) {
+          if (why !== 'due' && why.code !== 'not_signed_in') return undefined
+          return Promise.resolve(pong(pending.message))
+        },
+        write,
+      },
+      [pending, before, deliver],
+    )
+  }
+
   function toServer(...[pending, before, deliver]: Parameters<Carry>): Promise<void> {
     const { message } = pending
+    if (isPing(message)) return carryPing(pending, before, deliver)
     if (message.kind === 'request' && recall.learns(message)) return carryList(pending, before, deliver)
     return conversation.exchange(pending, before, deliver)
   }
@@ -104,8 +122,9 @@ function standIn(
     if (kind === 'connected') return toServer(pending, before, deliver)
     if (message.kind === 'request' && message.method === 'server/discover' && kind !== 'connectedLater')
       return carryDiscover(pending, NOTHING, deliver)
-    // By then it is known who has answered initialize.
     const { held } = phases
+    if (held !== undefined && isPing(message)) return write(pong(message))
+    // By then it is known who has answered initialize.
     if (kind === 'waiting' && message.kind !== 'response' && held !== undefined)
       return held.then(() => exchange(pending, before, deliver))
     if (kind === 'waiting') return toServer(pending, before, deliver)
@@ -121,6 +140,10 @@ function standIn(
     },
   }
 }
+
+const isPing = ({ kind, method }: Message) => kind === 'request' && method === 'ping'
+
+const pong = ({ asks: [id = 'null'] }: Message): Uint8Array => result(id, '{}').bytes
 
 /** Has the answer kept when it is delivered. */
 type Learning = (message: Message, deliver: Deliver) => Deliver
