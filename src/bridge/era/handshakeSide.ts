@@ -75,10 +75,16 @@ export function createHandshakeSide(options: HandshakeSideOptions): LegacyConver
     signal.throwIfAborted()
     chosen = next
     const { conversation } = next
-    if (next.isModern || next.isProven) return conversation.exchange(pending, before, deliver)
+    const askAgain = () => setImmediate(() => void era.askIfOld(hostInfoIn(message)))
+    if (next.isModern || next.isProven) {
+      await conversation.exchange(pending, before, deliver)
+      // It was answered with what the server said of itself: the next start knows what it says now.
+      if (next.isModern) askAgain()
+      return
+    }
     const held = await holdDoubtful(conversation, pending, before, deliver)
     if (held) await (await healing()).beginAgain(next, held, pending, deliver)
-    else setImmediate(() => void era.askIfOld(hostInfoIn(message)))
+    else if (era.now !== '2026') askAgain()
   }
 
   /** Its session may be gone because the server speaks something else by now. */

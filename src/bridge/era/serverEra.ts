@@ -30,7 +30,7 @@ export interface ServerEra {
   discovered(): Promise<Bytes | undefined>
   /** Asks whatever is known, and resolves to what is true now; where nothing is, it may be the answer to somebody else's question. @throws like `find` */
   ask(question: Question, cause: Cause): Promise<Asked>
-  /** What is remembered is a revision of 2025, and older than a day. */
+  /** What is remembered is a revision of 2025 that is older than a day, or what a server of 2026 said of itself in an earlier run. */
   readonly isOld: boolean
   /** Asks again behind the host's back if that is so. Never throws. */
   askIfOld(host: HostInfo): Promise<void>
@@ -66,13 +66,15 @@ export function createServerEra(options: ServerEraOptions): ServerEra {
     if (!last || now !== undefined) return
     now = last.era
     if (last.discover !== undefined) discovered = Buffer.from(last.discover)
-    isOld = last.era === '2025' && clock.now() - last.at > OLD_MS
+    isOld = last.era === '2026' ? discovered !== undefined : clock.now() - last.at > OLD_MS
   }
   const load = memoizeAsync(read)
   /** Of a server that is pinned, only what it said of itself is of use. */
   const loadDiscovered = memoizeAsync(async () => {
     const last = await memory?.load().catch(failed)
-    if (last?.discover !== undefined) discovered ??= Buffer.from(last.discover)
+    if (last?.discover === undefined || discovered !== undefined) return
+    discovered = Buffer.from(last.discover)
+    isOld = true
   })
 
   const learn = ({ era, discover }: Asked) => {

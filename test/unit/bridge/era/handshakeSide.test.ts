@@ -9,6 +9,7 @@ import { BridgeError } from '../../../../src/errors.ts'
 import { createFakeConversation, type Heard, messageOf, type Reply } from '../../../fakes/fakeConversation.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
 import { createFakeServerEra } from '../../../fakes/fakeServerEra.ts'
+import { settled } from '../../../fakes/gate.ts'
 import { codeOf } from '../../../fakes/thrown.ts'
 
 const INITIALIZE = {
@@ -327,4 +328,15 @@ describe('a memory of 2026 that is wrong', () => {
     await expect(stopped).rejects.toThrow()
     expect(legacy.methods()).not.toContain('tools/call')
   })
+})
+
+test('a server of 2026 is asked behind the host what it says of itself now, unless it also begins with initialize', async () => {
+  const described = setUp({ known: '2026' })
+  await described.say(INITIALIZE)
+  await settled()
+  expect(described.server.asOld).toBe(1)
+  const both = setUp({ known: '2026', discover: { supportedVersions: ['2026-07-28', '2025-11-25'] } })
+  await both.say(INITIALIZE)
+  await settled()
+  expect(both.server.asOld).toBe(0)
 })

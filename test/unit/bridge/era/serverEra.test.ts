@@ -94,3 +94,35 @@ test('a host that asks and begins at the same time costs one question', async ()
   ])
   expect([found, asked.era, sent.length]).toEqual(['2025', '2025', 1])
 })
+
+describe('what a server of 2026 said of itself in an earlier run', () => {
+  const NOW = '{"supportedVersions":["2026-07-28"],"capabilities":{"prompts":{}}}'
+
+  /** A server that says `NOW` now, and what is remembered of it at last. */
+  function remembered(protocol: 'auto' | '2026') {
+    const { send, sent } = createFakeSend(({ body }) =>
+      json({ jsonrpc: '2.0', id: JSON.parse(body).id, result: JSON.parse(NOW) }),
+    )
+    let discover: string | undefined = DISCOVER
+    const memory: EraMemory = {
+      load: async () => ({ era: '2026', at: 1, discover: DISCOVER }),
+      async save(said) {
+        discover = said?.discover
+      },
+      loadOpening: async () => undefined,
+      saveOpening: async () => undefined,
+    }
+    const common = { clock: createFakeClock(), log: createFakeLogger(), answerLimit: 1e6 }
+    return { era: createServerEra({ ...common, memory, send, protocol }), sent, saved: () => discover }
+  }
+
+  test.each(['auto', '2026'] as const)('is used, and asked for once more in a run: protocol %s', async (protocol) => {
+    const { era, sent, saved } = remembered(protocol)
+    expect(Buffer.from((await era.discovered()) ?? '').toString()).toBe(DISCOVER)
+    expect([era.isOld, sent.length]).toEqual([true, 0])
+    await era.askIfOld(HOST)
+    await era.askIfOld(HOST)
+    expect(sent.map(({ cause }) => cause)).toEqual(['background'])
+    expect([era.now, saved()]).toEqual(['2026', NOW])
+  })
+})
