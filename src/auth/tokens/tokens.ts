@@ -3,12 +3,14 @@ import { BridgeError } from '../../errors.ts'
 import type { Cause, Clock, MaybePromise, TokenStore } from '../../ports.ts'
 import type { Challenge, TokenKey, TokenRecord, TokenSet } from '../../records.ts'
 import { quote } from '../../redaction/text.ts'
-import { type CoordinatedRefreshOptions, createCoordinatedRefresh, isExpired } from './coordinatedRefresh.ts'
+import { type CoordinatedRefreshOptions, createCoordinatedRefresh } from './coordinatedRefresh.ts'
 import { covers, union } from './scopes.ts'
+import { isExpired } from './tokenSet.ts'
+import { createUnsaved } from './unsaved.ts'
 
 export type LoginMode = 'auto' | 'on-call' | 'never'
 
-export interface TokensOptions extends Omit<CoordinatedRefreshOptions, 'store' | 'reload'> {
+export interface TokensOptions extends Omit<CoordinatedRefreshOptions, 'store' | 'reload' | 'unsaved'> {
   readonly store: TokenStore
   /** Resolves when somebody has signed in. `cause` decides whether a tab may open, `isOver` tells whether somebody has in the meantime. */
   readonly requestSignIn: (challenge: Challenge, cause: Cause, isOver: () => Promise<boolean>) => Promise<void>
@@ -34,6 +36,8 @@ export interface Tokens {
   stored(): Promise<TokenSet | undefined>
   /** Refreshes now, whatever the expiry. undefined: the refresh token is missing or was refused. */
   refreshNow(): Promise<TokenSet | undefined>
+  /** Before this process ends: resolves when no refresh runs and what the last one brought is stored, or after so many ms. */
+  idle(ms: number): Promise<void>
 }
 
 /** Share of a token's life after which it is refreshed in the background. */
@@ -48,12 +52,13 @@ export function createTokens(options: TokensOptions): Tokens {
   const jitter = Math.random() * 0.05
   let known: TokenRecord | undefined
 
+  const unsaved = createUnsaved({ key, store, clock, log })
   const reload = async () => {
-    known = await store.load(key)
+    known = await unsaved.over(() => store.load(key))
     return known
   }
 
-  const refresh = createCoordinatedRefresh({ ...options, reload })
+  const refresh = createCoordinatedRefresh({ ...options, unsaved, reload })
   const stepUpLimit = createStepUpLimit(clock)
 
   const isDue = (record: TokenRecord) => clock.now() >= dueAt(record, DUE + jitter)
@@ -140,6 +145,7 @@ export function createTokens(options: TokensOptions): Tokens {
     },
 
     refreshNow: async () => refresh.onRequest(await reload()),
+    idle: refresh.idle,
   }
 }
 
