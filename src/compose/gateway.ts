@@ -58,7 +58,7 @@ export async function composeGateway(options: GatewayOptions): Promise<Gateway> 
 }
 
 /** How long the end waits for refreshes that are under way, in ms: their answers have the only refresh tokens that still count. */
-const REFRESH_MS = 5_000
+const REFRESH_MS = 3_000
 
 async function start(options: GatewayOptions): Promise<RunningGateway> {
   const storage = await openGatewayStorage(options)

@@ -83,10 +83,6 @@ export function createTokens(options: TokensOptions): Tokens {
     await reload()
   }
 
-  /** Client credentials request more scopes without disturbing anybody. */
-  const mayStepUp = (cause: Cause) =>
-    clientCredentials ? cause !== 'background' : isByPerson(cause) && mode !== 'never'
-
   return {
     current() {
       const tokens = known?.tokens
@@ -123,7 +119,7 @@ export function createTokens(options: TokensOptions): Tokens {
         isCovered(record) && record.tokens !== undefined && record.tokens.accessToken !== refused
       for (let record = await reload(); ; record = await reload()) {
         if (isAnother(record)) return
-        if (isCovered(record) || !mayStepUp(cause)) throw insufficient(scope, requestedOf(record))
+        if (isCovered(record) || !mayStepUp(options, cause)) throw insufficient(scope, requestedOf(record))
         const wanted = withScope(challenge, requestedOf(record), scope)
         if (!clientCredentials) await signIn(wanted, cause, async () => isAnother(await reload()))
         else if (stepUpLimit.take()) await refresh.run(record, wanted)
@@ -170,6 +166,10 @@ function maySignIn(mode: LoginMode, cause: Cause, { generation }: TokenRecord): 
   if (mode === 'never' || cause === 'background') return false
   return isByPerson(cause) || (mode === 'auto' && generation === 0)
 }
+
+/** Client credentials request more scopes without disturbing anybody. */
+const mayStepUp = ({ clientCredentials, mode }: TokensOptions, cause: Cause) =>
+  clientCredentials ? cause !== 'background' : isByPerson(cause) && mode !== 'never'
 
 /** When this share of its life is over; never for one whose end is unknown, or that cannot be renewed. */
 const dueAt = ({ tokens, lastError }: TokenRecord, share: number) =>
