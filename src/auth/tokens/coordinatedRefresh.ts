@@ -1,5 +1,5 @@
 // One refresh for all who saw the same generation, in every process: under a lease, which is held until the new tokens are stored.
-import type { Leases } from '../../ports.ts'
+import type { Lease, Leases } from '../../ports.ts'
 import type { Challenge, TokenKey, TokenRecord, TokenSet } from '../../records.ts'
 import { type AccessTokenIs, createLeasedRefresh, type LeasedRefreshOptions } from './leasedRefresh.ts'
 
@@ -19,7 +19,7 @@ export interface CoordinatedRefresh {
   run(seen: TokenRecord, challenge?: Challenge, accessToken?: AccessTokenIs): Promise<TokenRecord>
   /** A person asks for it, whatever was refused before. undefined: the refresh token is missing or refused. */
   onRequest(seen: TokenRecord): Promise<TokenSet | undefined>
-  /** Resolves when nothing runs and what it brought is stored, or after so many ms. */
+  /** From now on nothing is asked for. Resolves when nothing runs and what it brought is stored, or after so many ms. */
   idle(ms: number): Promise<void>
   /** When this process got tokens without a person, in ms since the epoch. */
   readonly obtainedAt: number
@@ -34,7 +34,7 @@ export function createCoordinatedRefresh(options: CoordinatedRefreshOptions): Co
   const { key, unsaved, reload, leases, clientCredentials, clock } = options
   const leased = createLeasedRefresh(options)
   const { isRefreshable } = leased
-  /** Each until its lease is released. */
+  /** What goes on under the lease. */
   const open = new Set<Promise<unknown>>()
   let running: Promise<TokenRecord> | undefined
 
@@ -44,17 +44,22 @@ export function createCoordinatedRefresh(options: CoordinatedRefreshOptions): Co
   /** The lease is held until the new tokens are stored; who waits for them gets them before. */
   const start = (...seen: [TokenRecord, Challenge | undefined, AccessTokenIs]) =>
     new Promise<TokenRecord>((resolve, reject) => {
-      const work = leases.run(tokenLease(key), TOKEN_LEASE_MS, async (lease) => {
+      const work = async (lease: Lease) => {
         await leased.refreshSeen(lease, ...seen).catch((thrown: unknown) => {
           if (!unsaved.tokens) throw thrown
           reject(thrown)
         })
         if (unsaved.tokens) reload().then(resolve, reject)
         await unsaved.end()
-      })
-      work.then(reload).then(resolve, reject)
-      open.add(work)
-      work.catch(() => undefined).finally(() => open.delete(work))
+      }
+      leases
+        .run(tokenLease(key), TOKEN_LEASE_MS, async (lease) => {
+          const working = work(lease)
+          open.add(working)
+          await working.finally(() => open.delete(working))
+        })
+        .then(reload)
+        .then(resolve, reject)
     })
 
   const run: CoordinatedRefresh['run'] = async (seen, challenge, accessToken = 'unknown') => {
@@ -79,6 +84,7 @@ export function createCoordinatedRefresh(options: CoordinatedRefreshOptions): Co
       return lastError === undefined ? tokens : undefined
     },
     async idle(ms) {
+      leased.end()
       if (open.size === 0) return
       const over = new AbortController()
       const late = clock.sleep(ms, over.signal).catch(() => undefined)

@@ -44,6 +44,7 @@ export function createLeasedRefresh(options: LeasedRefreshOptions) {
   const { key, store, unsaved, reload, clientCredentials, clock, log, strategy } = options
   let obtainedAt = Number.NEGATIVE_INFINITY
   let refusedGeneration = -1
+  let isEnding = false
 
   const isRefreshable = (tokens: TokenSet | undefined): tokens is Refreshable =>
     tokens?.refreshToken !== undefined && strategy === 'auto'
@@ -58,6 +59,11 @@ export function createLeasedRefresh(options: LeasedRefreshOptions) {
     }
   }
 
+  /** A process that ends asks for nothing more: the answer could come too late. @throws BridgeError cancelled */
+  const refuseAtEnd = () => {
+    if (isEnding) throw new BridgeError('cancelled', { message: 'The process ends, so no token was requested.' })
+  }
+
   /** Under the lease: what was seen may be refreshed already. */
   const refreshSeen = async (
     lease: Lease,
@@ -65,6 +71,7 @@ export function createLeasedRefresh(options: LeasedRefreshOptions) {
     challenge: Challenge | undefined,
     accessToken: AccessTokenIs,
   ) => {
+    refuseAtEnd()
     const found = await reload()
     const { generation, tokens, lastError, lastErrorCode } = found
     if (generation !== seen.generation && !isSeenBearer(tokens, seen)) return
@@ -83,7 +90,11 @@ export function createLeasedRefresh(options: LeasedRefreshOptions) {
       stored += 1
       wasSpent = (await store.spend(key, stored)) === 'again'
     }
-    const outcome = await refresh(tokens, keep, lease.renew).catch(async (thrown: unknown) => {
+    const mayAsk = async () => {
+      refuseAtEnd()
+      return lease.renew()
+    }
+    const outcome = await refresh(tokens, keep, mayAsk).catch(async (thrown: unknown) => {
       // What an earlier refresh left open stays so.
       if (!wasSpent && saysUnspent(thrown)) await store.unspend(key, stored).catch(() => undefined)
       return refusalIn(thrown)
@@ -107,6 +118,10 @@ export function createLeasedRefresh(options: LeasedRefreshOptions) {
   }
 
   return {
+    /** The process ends. */
+    end() {
+      isEnding = true
+    },
     isRefreshable,
     refreshSeen,
     /** When this process got tokens without a person, in ms since the epoch. */

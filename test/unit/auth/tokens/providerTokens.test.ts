@@ -73,6 +73,7 @@ test('a process that ends waits for the refreshes in the background, and keeps w
   await tokens.keep('corp', ADA.id, tokenSet({ refreshToken: 'rt-1' }))
   clock.advance(3_500_000)
   expect(await tokens.current(ADA)).toBe('at-1')
+  await settled()
   const ended = tokens.idle(3_000)
   await settled()
   gate.open(tokenSet({ accessToken: 'at-2', refreshToken: 'rt-2' }))

@@ -192,6 +192,13 @@ describe('after the machine woke', () => {
     expect(asked).toHaveLength(1)
   })
 
+  test('a process that ends before it asked has spent nothing', async () => {
+    const { options, asked } = setUp([busy()])
+    const mayAsk = () => Promise.reject(new BridgeError('cancelled'))
+    const { code, details } = await errorOf(createRefresh(options)(OLD, KEEPS_NOTHING, mayAsk))
+    expect([code, details.mayBeSpent, asked]).toEqual(['cancelled', false, []])
+  })
+
   test('a server that answers with an error is not waited for longer', async () => {
     const { refresh, clock, asked } = setUp([busy(), busy(), busy()])
     clock.doze(3_600_000)

@@ -11,6 +11,7 @@ import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
 import { createFakeTokenStore } from '../../../fakes/fakeTokenStore.ts'
 import { createGate, settled } from '../../../fakes/gate.ts'
 import { KEY } from '../../../fakes/storeKit.ts'
+import { codeOf } from '../../../fakes/thrown.ts'
 
 const ONE: TokenSet = {
   ...{ issuer: 'https://as.example', clientId: 'client', redirectUri: 'http://localhost:8080/auth/callback' },
@@ -136,6 +137,7 @@ describe('a process that ends', () => {
     clock.advance(90_000)
     const tokens = open()
     expect((await tokens.current())?.accessToken).toBe('one')
+    await settled()
     const ended = tokens.idle(1_000)
     await settled()
     gate.open(TWO)
@@ -150,6 +152,24 @@ describe('a process that ends', () => {
     await tokens.refreshNow().catch(() => undefined)
     await tokens.idle(1_000)
     expect(clock.sleeps).toEqual([])
+  })
+
+  test('does not ask any more, also where it has waited for its turn, and leaves the refresh token unspent', async () => {
+    const gate = createGate()
+    const { clock, store, leases, sent, open } = setUp(async (mayAsk) => {
+      await gate.passed
+      await mayAsk()
+      return TWO
+    })
+    const [asking, waiting] = [open(), open()]
+    const told = [codeOf(asking.refreshNow()), codeOf(waiting.refreshNow())]
+    await settled()
+    const ended = [asking.idle(1_000), waiting.idle(1_000)]
+    gate.open()
+    expect(await Promise.all(told)).toEqual(['cancelled', 'cancelled'])
+    await Promise.all(ended)
+    expect([sent, clock.sleeps.length, await leases.isHeld(tokenLease(KEY))]).toEqual([['refresh-1'], 1, false])
+    expect((await store.load(KEY)).generation).toBe(1)
   })
 
   test('goes after its time where the answer does not come', async () => {
