@@ -108,8 +108,8 @@ export interface KnownAnswers {
 
 export interface TokenStore {
   load(key: TokenKey): Promise<TokenRecord>
-  /** Records that this generation's refresh token is about to be used. True: an interrupted refresh already used it. */
-  spend(key: TokenKey, generation: number): Promise<boolean>
+  /** Records that this generation's refresh token is about to be used. 'again': a refresh that has not ended was about to. 'gone': another generation is there. */
+  spend(key: TokenKey, generation: number): Promise<'first' | 'again' | 'gone'>
   /** Records that it was not used after all. */
   unspend(key: TokenKey, generation: number): Promise<void>
   /** Compare-and-swap: false if the row's generation is not `expected`. */
@@ -176,6 +176,10 @@ export interface Cache {
 export interface Lease {
   /** Aborts when somebody else took it, because this process slept or hung for longer than the ttl. */
   readonly lost: AbortSignal
+  /** The holder that let it expire, where it is not certain that it has ended: it may go on as if nothing had happened. */
+  readonly former?: { isGone(): boolean } | undefined
+  /** Renews it now. False: somebody else took it. */
+  renew(): Promise<boolean>
   /** Resolves when others can take it; never fails. */
   release(): Promise<void>
 }
@@ -189,11 +193,11 @@ export interface Holders {
 }
 
 export interface Leases {
-  /** The lease, if nobody holds it now. If its holder dies, another process can take it: at once where that is certain, else after `ttlMs`. */
+  /** The lease, if nobody holds it now. Where its holder has certainly ended, it is free; else when it was seen expired for 2 s, which this waits for. */
   take(name: string, ttlMs: number): Promise<Lease | undefined>
   isHeld(name: string): Promise<boolean>
   /** Runs `work` while no other process runs work under the same name; waits for its turn. */
-  run<T>(name: string, ttlMs: number, work: (lost: AbortSignal) => Promise<T>): Promise<T>
+  run<T>(name: string, ttlMs: number, work: (lease: Lease) => Promise<T>): Promise<T>
 }
 
 /** One secret in the OS keychain, or in its fallback. `undefined` means "not found", never "locked". */

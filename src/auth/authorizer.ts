@@ -34,6 +34,7 @@ export const fixedTokens = (tokens: TokenSet | undefined): Tokens => ({
   refused: async () => undefined,
   stored: async () => tokens,
   refreshNow: async () => undefined,
+  idle: async () => undefined,
   stepUp: async () => undefined,
 })
 

@@ -36,6 +36,13 @@ export interface App {
   close(): Promise<void>
 }
 
+/**
+ * How long the end waits for a refresh that is under way, in ms: its answer has the only refresh token that still counts. The host of a
+ * bridge waits for two seconds in all.
+ */
+const REFRESH_MS = 1_000
+const BRIDGE_MS = 1_900
+
 export function compose(config: Config, runtime: Runtime): App {
   const { clock, log } = runtime
   registerSecret(secretsOf(config))
@@ -45,7 +52,12 @@ export function compose(config: Config, runtime: Runtime): App {
   const oauth = composeOAuth(config, runtime, network, storage)
   const person = composePerson(config, runtime.environment)
   const pending = createPendingSignIn(clock)
-  const tokens = memoizeAsync(() => composeTokens(config, runtime, { storage, oauth, person, pending }))
+  let composed: Tokens | undefined
+  const tokens = memoizeAsync(async () => {
+    composed = await composeTokens(config, runtime, { storage, oauth, person, pending })
+    return composed
+  })
+  let bridgeEnds = Number.POSITIVE_INFINITY
   return {
     config,
     clock,
@@ -56,8 +68,18 @@ export function compose(config: Config, runtime: Runtime): App {
     person,
     tokens,
     signIn: () => composeSignIn(config, runtime, { network, storage, oauth, person, tokens }),
-    relay: (onHostGone) => composeRelay(config, runtime, { http: network.http, storage, tokens, pending }, onHostGone),
+    relay(onHostGone) {
+      const relay = composeRelay(config, runtime, { http: network.http, storage, tokens, pending }, onHostGone)
+      return {
+        ...relay,
+        close(graceMs) {
+          bridgeEnds = clock.awake() + BRIDGE_MS
+          return relay.close(graceMs)
+        },
+      }
+    },
     async close() {
+      await composed?.idle(Math.min(REFRESH_MS, Math.max(bridgeEnds - clock.awake(), 0)))
       log.end?.()
       await storage.close()
       await network.http.close()

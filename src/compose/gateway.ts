@@ -57,6 +57,9 @@ export async function composeGateway(options: GatewayOptions): Promise<Gateway> 
   return { start: () => start(options) }
 }
 
+/** How long the end waits for refreshes that are under way, in ms: their answers have the only refresh tokens that still count. */
+const REFRESH_MS = 3_000
+
 async function start(options: GatewayOptions): Promise<RunningGateway> {
   const storage = await openGatewayStorage(options)
   const network = composeNetwork(options)
@@ -66,7 +69,8 @@ async function start(options: GatewayOptions): Promise<RunningGateway> {
   }
   try {
     const draining = new AbortController()
-    const gateway = createGateway({ ...(await partsOf(options, storage, network, draining.signal)), draining })
+    const { idle, ...parts } = await partsOf(options, storage, network, draining.signal)
+    const gateway = createGateway({ ...parts, draining })
     const listening = await gateway.listen()
     const tidying = tidyGateway(storage, options.runtime.log)
     return {
@@ -75,6 +79,7 @@ async function start(options: GatewayOptions): Promise<RunningGateway> {
       async close() {
         await listening.close()
         await tidying.stop()
+        await idle(REFRESH_MS)
         await release()
       },
     }
@@ -122,7 +127,7 @@ async function partsOf(
   const { log } = runtime
   const { clock, seal, leases, persons } = storage
   const http = network.outside
-  const { signIn, tokens, accessProviders } = await composeGatewaySignIn({
+  const { signIn, tokens, idle, accessProviders } = await composeGatewaySignIn({
     ...{ settings, http, clock, log },
     stores: { ...storage.signIn, leases },
   })
@@ -146,7 +151,7 @@ async function partsOf(
     callerOf: callerOf(storage.callers),
   })
   return {
-    ...{ settings, log, portHolder },
+    ...{ settings, log, portHolder, idle },
     handlers: { ...handlers, mcp, authorization, jwks: createJwksHandler(signingKeys) },
     health: {
       async database() {

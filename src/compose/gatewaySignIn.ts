@@ -31,6 +31,8 @@ export interface GatewaySignInOptions {
 export interface GatewaySignIn {
   readonly signIn: ProviderSignIn
   readonly tokens: ProviderTokens
+  /** Before this process ends: resolves when no refresh of a person's tokens runs, or after so many ms. */
+  readonly idle: (ms: number) => Promise<void>
   /** What decides how far the word of each provider counts. */
   readonly accessProviders: readonly AccessProvider[]
 }
@@ -54,16 +56,18 @@ export async function composeGatewaySignIn(options: GatewaySignInOptions): Promi
       },
     })
   })
+  const tokens = createProviderTokens({
+    ...{ store: stores.tokens, leases: stores.leases, clock, log },
+    providers: [...providers.values()].map((parts) => parts.tokens),
+  })
   return {
     signIn: {
       begin: async (provider, binding) => (await signIns()).begin(provider, binding),
       binding: async (state) => (await signIns()).binding(state),
       answer: async (query) => (await signIns()).answer(query),
     },
-    tokens: createProviderTokens({
-      ...{ store: stores.tokens, leases: stores.leases, clock, log },
-      providers: [...providers.values()].map(({ tokens }) => tokens),
-    }),
+    tokens,
+    idle: tokens.idle,
     accessProviders: [...providers.values()].map(({ access }) => access),
   }
 }

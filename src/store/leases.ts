@@ -6,39 +6,66 @@ import { textOf } from './values/columns.ts'
 import { sqlTime } from './values/time.ts'
 
 const POLL_MS = 40
+/** The longest time between two renewals, in ms. */
+const HEARTBEAT_MS = 1_000
+/**
+ * As many times an expired lease is looked at before it is taken: two heartbeats. Where the machine slept, or its clock was set forward,
+ * the leases of all holders have expired at once, and each of them needs a moment to renew its own. Looks are counted, and not the time:
+ * this process may sleep between two of them as well.
+ */
+const LOOKS = (2 * HEARTBEAT_MS) / POLL_MS
 
-/** A lease is worth nothing after a failure of the power: its holder is gone. Without `holders` a holder that died is succeeded when its lease expires. */
+/** Of a lease that may be taken. `owner`: '' for a row that is not there. */
+interface Takeable {
+  readonly owner: string
+  readonly former: Lease['former']
+}
+
+/** A lease is worth nothing after a failure of the power: its holder is gone. Without `holders` nobody has certainly ended. */
 export function createLeases(database: Database, clock: Clock, holders?: Holders): Leases {
   const sqlNow = () => sqlTime(clock.now())
   const sqlEnd = (ttlMs: number) => sqlTime(clock.now() + ttlMs)
 
-  /** The owner of a lease that has not expired. */
-  const ownerOf = async (name: string): Promise<string | undefined> => {
-    const row = await database.get('SELECT owner FROM leases WHERE name = :name AND expires_at > :now', {
-      name,
-      now: sqlNow(),
-    })
-    return row && textOf(row.owner)
+  const find = async (name: string) => {
+    const row = await database.get(
+      'SELECT owner, CASE WHEN expires_at > :now THEN 1 ELSE 0 END AS is_held FROM leases WHERE name = :name',
+      { name, now: sqlNow() },
+    )
+    return row && { owner: textOf(row.owner), isExpired: Number(row.is_held) === 0 }
   }
   /** An owner is a random id, and the process where that is known. */
   const isGone = (owner: string) => {
     const at = owner.indexOf(' ')
     return at > 0 && holders?.isGone(owner.slice(at + 1)) === true
   }
-  const isHeld = async (name: string) => {
-    const owner = await ownerOf(name)
-    return owner !== undefined && !isGone(owner)
+
+  /** undefined: somebody holds it. Reads only, so that the many who wait do not queue for the write lock. */
+  const findTakeable = async (name: string): Promise<Takeable | undefined> => {
+    for (let looks = 0; ; looks++) {
+      const found = await find(name)
+      if (!found) return { owner: '', former: undefined }
+      const { owner, isExpired } = found
+      if (isGone(owner)) return { owner, former: undefined }
+      if (!isExpired) return undefined
+      if (looks === LOOKS) return { owner, former: { isGone: () => isGone(owner) } }
+      await clock.sleep(POLL_MS)
+    }
   }
 
-  /** Reads before it writes, so that the many who wait do not queue for the write lock. */
-  const write = async (name: string, owner: string, ttlMs: number): Promise<boolean> => {
-    const before = await ownerOf(name)
-    if (before !== undefined && !isGone(before)) return false
+  /** False: another process was faster, or the holder has renewed it. */
+  const write = async (name: string, owner: string, ttlMs: number, before: Takeable): Promise<boolean> => {
     const changed = await database.runUnsynced(
       `INSERT INTO leases (name, owner, expires_at) VALUES (:name, :owner, :end)
          ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at
-         WHERE leases.expires_at <= :now OR leases.owner = :before`,
-      { name, owner, end: sqlEnd(ttlMs), now: sqlNow(), before: before ?? '' },
+         WHERE leases.owner = :before AND (leases.expires_at <= :now OR :is_gone = 1)`,
+      {
+        name,
+        owner,
+        end: sqlEnd(ttlMs),
+        now: sqlNow(),
+        before: before.owner,
+        is_gone: before.former ? 0 : 1,
+      },
     )
     return changed === 1
   }
@@ -52,20 +79,17 @@ export function createLeases(database: Database, clock: Clock, holders?: Holders
   }
 
   const take = async (name: string, ttlMs: number): Promise<Lease | undefined> => {
+    const before = await findTakeable(name)
     const owner = holders ? `${randomUUID()} ${holders.self()}` : randomUUID()
-    if (!(await write(name, owner, ttlMs))) return undefined
-    const lost = new AbortController()
-    let isReleased = false
-    const heartbeat = setInterval(() => {
-      // Where the database is locked, the next renewal tries again, and the compare-and-swap still guards the result.
-      const renewing = renew(name, owner, ttlMs).catch(() => true)
-      void renewing.then((isOurs) => isOurs || isReleased || lost.abort())
-    }, ttlMs / 4)
+    if (!before || !(await write(name, owner, ttlMs, before))) return undefined
+    const heart = keepRenewing(() => renew(name, owner, ttlMs), ttlMs)
     return {
-      lost: lost.signal,
+      lost: heart.lost,
+      former: before.former,
+      // Where the database is locked, nobody else takes it either.
+      renew: () => heart.renew().catch(() => true),
       async release() {
-        isReleased = true
-        clearInterval(heartbeat)
+        heart.stop()
         // Where the database is locked, the lease expires, and the work that was done under it remains valid.
         await database
           .runUnsynced('DELETE FROM leases WHERE name = :name AND owner = :owner', { name, owner })
@@ -75,16 +99,48 @@ export function createLeases(database: Database, clock: Clock, holders?: Holders
   }
 
   return {
-    isHeld,
+    isHeld: async (name) => (await findTakeable(name)) === undefined,
     take,
     async run(name, ttlMs, work) {
       let lease = await take(name, ttlMs)
       for (; !lease; lease = await take(name, ttlMs)) await clock.sleep(POLL_MS)
       try {
-        return await work(lease.lost)
+        return await work(lease)
       } finally {
         await lease.release()
       }
+    },
+  }
+}
+
+/** `lost` aborts when `write` says that the lease is somebody else's. */
+function keepRenewing(write: () => Promise<boolean>, ttlMs: number) {
+  const lost = new AbortController()
+  const heartbeatMs = Math.min(ttlMs / 4, HEARTBEAT_MS)
+  let isReleased = false
+  let timer: NodeJS.Timeout | undefined
+  const renew = async () => {
+    const isOurs = await write()
+    if (!isOurs && !isReleased) lost.abort()
+    return isOurs
+  }
+  const beat = (ms: number) => {
+    timer = setTimeout(() => {
+      // A locked SQLite database holds this thread up at each try, and the compare-and-swap still guards the result.
+      const next = renew().then(
+        (isOurs) => (isOurs ? heartbeatMs : undefined),
+        () => ttlMs,
+      )
+      void next.then((later) => later === undefined || isReleased || beat(later))
+    }, ms)
+  }
+  beat(heartbeatMs)
+  return {
+    lost: lost.signal,
+    renew,
+    stop() {
+      isReleased = true
+      clearTimeout(timer)
     },
   }
 }

@@ -69,8 +69,9 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
     async spend(key, generation) {
       const row = { ...namesOf(key), generation, now: now() }
       const first = await database.run(`UPDATE tokens SET spent_at = :now ${AT_GENERATION} AND spent_at IS NULL`, row)
-      if (first === 1) return false
-      return (await database.run(`UPDATE tokens SET spent_at = :now ${AT_GENERATION}`, row)) === 1
+      if (first === 1) return 'first'
+      const again = await database.run(`UPDATE tokens SET spent_at = :now ${AT_GENERATION}`, row)
+      return again === 1 ? 'again' : 'gone'
     },
 
     async unspend(key, generation) {
@@ -144,6 +145,5 @@ const REMOVE = `UPDATE tokens SET access_token = NULL, refresh_token = NULL, dpo
    WHERE server = :server AND profile = :profile AND CAST(generation AS TEXT) = :before`
 
 const AT_GENERATION = 'WHERE server = :server AND profile = :profile AND generation = :generation'
-
 /** A key may be part of a larger record; a statement takes its own values only. */
 const namesOf = ({ server, profile }: TokenKey) => ({ server, profile })

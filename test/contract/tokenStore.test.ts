@@ -151,9 +151,9 @@ describe.each(STORES)('$name', ({ make }) => {
     test('is remembered once per generation', async () => {
       const { store, open } = setUp()
       await store.replace(KEY, FULL, 0)
-      expect([await store.spend(KEY, 1), await open().spend(KEY, 1)]).toEqual([false, true])
+      expect([await store.spend(KEY, 1), await open().spend(KEY, 1)]).toEqual(['first', 'again'])
       await store.replace(KEY, FULL, 1)
-      expect(await store.spend(KEY, 2)).toBe(false)
+      expect(await store.spend(KEY, 2)).toBe('first')
     })
 
     test('is forgotten where it was not used after all, for its own generation', async () => {
@@ -161,9 +161,9 @@ describe.each(STORES)('$name', ({ make }) => {
       await store.replace(KEY, FULL, 0)
       await store.spend(KEY, 1)
       await open().unspend(KEY, 2)
-      expect(await store.spend(KEY, 1)).toBe(true)
+      expect(await store.spend(KEY, 1)).toBe('again')
       await open().unspend(KEY, 1)
-      expect(await store.spend(KEY, 1)).toBe(false)
+      expect(await store.spend(KEY, 1)).toBe('first')
       expect(await store.load(KEY)).toEqual({ generation: 1, tokens: FULL })
     })
 
@@ -172,18 +172,22 @@ describe.each(STORES)('$name', ({ make }) => {
       await store.replace(KEY, FULL, 0)
       await store.spend(KEY, 1)
       await store.unrenewable(KEY, 1, 'refused', 'refresh_token_missing')
-      expect(await store.spend(KEY, 1)).toBe(false)
+      expect(await store.spend(KEY, 1)).toBe('first')
     })
 
-    test('is not remembered for another generation or a missing row', async () => {
-      const { store } = setUp()
-      expect([await store.spend(KEY, 0), await store.spend(KEY, 0)]).toEqual([false, false])
+    test('is gone where another generation is stored, or there is no row', async () => {
+      const { store, open } = setUp()
+      expect([await store.spend(KEY, 0), await store.spend(KEY, 0)]).toEqual(['gone', 'gone'])
       await store.replace(KEY, FULL, 0)
       expect([await store.spend(KEY, 7), await store.spend(KEY, 7), await store.spend(KEY, 1)]).toEqual([
-        false,
-        false,
-        false,
+        'gone',
+        'gone',
+        'first',
       ])
+      await open().replace(KEY, FULL, 1)
+      expect(await store.spend(KEY, 1)).toBe('gone')
+      await store.remove(KEY, 2, 'refused')
+      expect(await store.spend(KEY, 2)).toBe('gone')
     })
   })
 
@@ -269,7 +273,8 @@ describe.each(STORES)('$name', ({ make }) => {
       const won = await Promise.all(all.map((store) => store.replace(KEY, generation % 2 ? BARE : FULL, generation)))
       expect(won.filter(Boolean)).toHaveLength(1)
       const spent = await Promise.all(all.map((store) => store.spend(KEY, generation + 1)))
-      expect(spent.filter((before) => !before)).toHaveLength(1)
+      expect(spent.filter((which) => which === 'first')).toHaveLength(1)
+      expect(spent).not.toContain('gone')
       expect((await all[7]?.load(KEY))?.tokens).toEqual(generation % 2 ? BARE : FULL)
     }
     const ended = all.map((store, index) => (index % 2 ? store.remove(KEY, 3) : store.replace(KEY, BARE, 3)))

@@ -4,36 +4,58 @@ import type { Lease, Leases } from '../../src/ports.ts'
 export interface FakeLeases extends Leases {
   /** Every lease that was asked for, in order. */
   readonly names: readonly string[]
+  /** Another process takes the lease, whose holder hung for too long. It holds it until it releases it. */
+  steal(name: string): Lease
+  /** From now on the holders that were succeeded have certainly ended. */
+  endFormer(): void
+}
+
+interface Held {
+  readonly end: number
+  readonly lost: AbortController
 }
 
 /**
  * `before` runs when a lease is given to `run`, before its work: what another holder did in the meantime.
- * `now` tells when a holder that died is succeeded; nothing renews a lease here.
+ * `now` tells when a holder that died is succeeded; nothing renews a lease here by itself.
  */
 export function createFakeLeases(
   before: () => void | Promise<void> = () => undefined,
   now: () => number = () => 0,
 ): FakeLeases {
-  const held = new Map<string, { readonly end: number }>()
+  const held = new Map<string, Held>()
   const waiting = new Map<string, (() => void)[]>()
   const names: string[] = []
+  let hasEnded = false
   const isHeld = (name: string) => (held.get(name)?.end ?? Number.NEGATIVE_INFINITY) > now()
-  const take = (name: string, ttlMs: number): Lease | undefined => {
-    if (isHeld(name)) return undefined
-    const lease = { end: now() + ttlMs }
-    held.set(name, lease)
+  const give = (name: string, ttlMs: number): Lease => {
+    const former = held.get(name)
+    const lost = new AbortController()
+    const ours = () => held.get(name)?.lost === lost
+    held.set(name, { end: now() + ttlMs, lost })
+    former?.lost.abort()
     return {
-      lost: new AbortController().signal,
+      lost: lost.signal,
+      former: former && { isGone: () => hasEnded },
+      async renew() {
+        if (ours()) held.set(name, { end: now() + ttlMs, lost })
+        return ours()
+      },
       async release() {
-        if (held.get(name) === lease) held.delete(name)
+        if (ours()) held.delete(name)
         const next = waiting.get(name) ?? []
         waiting.delete(name)
         for (const wake of next) wake()
       },
     }
   }
+  const take = (name: string, ttlMs: number) => (isHeld(name) ? undefined : give(name, ttlMs))
   return {
     names,
+    steal: (name) => give(name, Number.POSITIVE_INFINITY),
+    endFormer() {
+      hasEnded = true
+    },
     isHeld: async (name) => isHeld(name),
     async take(name, ttlMs) {
       names.push(name)
@@ -46,7 +68,7 @@ export function createFakeLeases(
         await new Promise<void>((resolve) => waiting.set(name, [...(waiting.get(name) ?? []), resolve]))
       try {
         await before()
-        return await work(lease.lost)
+        return await work(lease)
       } finally {
         await lease.release()
       }

@@ -61,8 +61,9 @@ export function createFakeTokenStore(now = () => 0): FakeTokenStore {
     },
     async spend(key, generation) {
       const row = rowAt(key, generation)
-      if (row) rows.set(nameOf(key), { ...row, isSpent: true })
-      return row?.isSpent === true
+      if (!row) return 'gone'
+      rows.set(nameOf(key), { ...row, isSpent: true })
+      return row.isSpent ? 'again' : 'first'
     },
     async unspend(key, generation) {
       const row = rowAt(key, generation)

@@ -237,7 +237,7 @@ export function createWorld({ answers = {}, jwks, refreshed, revoked, ...options
     },
     /** `keep`: called with what is stored before the refresh is done. */
     refresh: (tokens: TokenSet & { refreshToken: string }, keep: Keep = async () => undefined) =>
-      createRefresh({ clients, clock, log, rules, bearer })(tokens, keep),
+      createRefresh({ clients, clock, log, rules, bearer })(tokens, keep, async () => true),
   }
 }
 

@@ -2,8 +2,9 @@
 import { BridgeError } from '../../errors.ts'
 import type { Clock, Leases, Logger, TokenStore } from '../../ports.ts'
 import type { TokenKey, TokenRecord, TokenSet } from '../../records.ts'
-import { isExpired, type RefreshStrategy } from './coordinatedRefresh.ts'
+import type { RefreshStrategy } from './leasedRefresh.ts'
 import type { Refresh } from './refresh.ts'
+import { isExpired } from './tokenSet.ts'
 import { createTokens, type Tokens } from './tokens.ts'
 
 /** A provider, as far as its tokens are concerned. */
@@ -79,6 +80,11 @@ export function createProviderTokens(options: ProviderTokensOptions) {
         if (tokens && !isExpired(tokens, clock.now())) return tokens.accessToken
       }
       return undefined
+    },
+
+    /** Before this process ends: resolves when no refresh runs and what the last ones brought is stored, or after so many ms. */
+    async idle(ms: number): Promise<void> {
+      await Promise.all([...active.values()].map((tokens) => tokens.idle(ms)))
     },
 
     /** @throws BridgeError refresh_token_missing, token_expired, and why the provider cannot be asked */

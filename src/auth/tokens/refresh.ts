@@ -18,11 +18,17 @@ export interface RefreshOptions {
 type Refreshable = TokenSet & { refreshToken: string }
 /** Stores the tokens of before with the next refresh token, where nothing else of the answer can be used. */
 export type Keep = (tokens: TokenSet) => Promise<void>
+/** Asked before each try. False: another process refreshes by now, because this one hung. */
+export type MayAsk = () => Promise<boolean>
 /**
- * 'interrupted': rejected too, after a try that may have spent the refresh token. What is thrown says in `details.mayBeSpent` whether
- * one of its tries has.
+ * 'interrupted': rejected too, after a try that may have spent the refresh token. 'overtaken': this process may not ask any more. What
+ * is thrown says in `details.mayBeSpent` whether one of its tries has.
  */
-export type Refresh = (tokens: Refreshable, keep: Keep) => Promise<TokenSet | 'rejected' | 'interrupted'>
+export type Refresh = (
+  tokens: Refreshable,
+  keep: Keep,
+  mayAsk: MayAsk,
+) => Promise<TokenSet | 'rejected' | 'interrupted' | 'overtaken'>
 
 /** `tokens`: with the refresh token that counts now. One that was answered with tokens may count as stolen if it comes again. */
 interface Refreshing {
@@ -30,6 +36,7 @@ interface Refreshing {
   /** A try has sent that refresh token, and what came of it is not known, or not stored. */
   mayBeSpent: boolean
   readonly keep: Keep
+  readonly mayAsk: MayAsk
 }
 
 export function createRefresh({ clients, clock, log, rules, bearer }: RefreshOptions): Refresh {
@@ -45,7 +52,8 @@ export function createRefresh({ clients, clock, log, rules, bearer }: RefreshOpt
       // The account does not change: an ID token is only used if it is the bearer.
       const idToken = bearer === 'id_token' ? 'read' : 'unread'
       const oauth = await clients.connect(issuer, client, { dpopKey, idToken })
-      const { tokens: before, keep } = refreshing
+      const { tokens: before, keep, mayAsk } = refreshing
+      if (!(await mayAsk())) return 'overtaken'
       const answer = await oauth.refresh(before.refreshToken, { resource, scope }).catch((thrown: unknown) => {
         // What one try has left open, no later one settles that failed too.
         refreshing.mayBeSpent ||= !isUnspent(thrown)
@@ -61,7 +69,10 @@ export function createRefresh({ clients, clock, log, rules, bearer }: RefreshOpt
       refreshing.mayBeSpent = false
       throw withheld
     })
-    log.info('oauth:refresh', { outcome: typeof outcome === 'string' ? 'rejected' : 'refreshed', issuer })
+    log.info('oauth:refresh', {
+      outcome: typeof outcome !== 'string' ? 'refreshed' : outcome === 'overtaken' ? outcome : 'rejected',
+      issuer,
+    })
     return outcome
   }
 
@@ -96,8 +107,8 @@ export function createRefresh({ clients, clock, log, rules, bearer }: RefreshOpt
     }
   }
 
-  return async (tokens, keep) => {
-    const refreshing: Refreshing = { tokens, mayBeSpent: false, keep }
+  return async (tokens, keep, mayAsk) => {
+    const refreshing: Refreshing = { tokens, mayBeSpent: false, keep, mayAsk }
     return refreshAsAnybody(refreshing).catch((thrown: unknown) => {
       if (!(thrown instanceof BridgeError)) throw thrown
       throw reworded(thrown, { details: { mayBeSpent: refreshing.mayBeSpent } })

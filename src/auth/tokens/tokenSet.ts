@@ -153,3 +153,5 @@ function usableToken(token: string, issuer: string): string {
     message: `The authorization server ${quote(issuer)} sent a token of ${token.length} characters that cannot be used.`,
   })
 }
+
+export const isExpired = ({ expiresAt }: TokenSet, now: number) => expiresAt !== undefined && expiresAt <= now

@@ -3,12 +3,14 @@ import { BridgeError } from '../../errors.ts'
 import type { Cause, Clock, MaybePromise, TokenStore } from '../../ports.ts'
 import type { Challenge, TokenKey, TokenRecord, TokenSet } from '../../records.ts'
 import { quote } from '../../redaction/text.ts'
-import { type CoordinatedRefreshOptions, createCoordinatedRefresh, isExpired } from './coordinatedRefresh.ts'
+import { type CoordinatedRefreshOptions, createCoordinatedRefresh } from './coordinatedRefresh.ts'
 import { covers, union } from './scopes.ts'
+import { isExpired } from './tokenSet.ts'
+import { createUnsaved } from './unsaved.ts'
 
 export type LoginMode = 'auto' | 'on-call' | 'never'
 
-export interface TokensOptions extends Omit<CoordinatedRefreshOptions, 'store' | 'reload'> {
+export interface TokensOptions extends Omit<CoordinatedRefreshOptions, 'store' | 'reload' | 'unsaved'> {
   readonly store: TokenStore
   /** Resolves when somebody has signed in. `cause` decides whether a tab may open, `isOver` tells whether somebody has in the meantime. */
   readonly requestSignIn: (challenge: Challenge, cause: Cause, isOver: () => Promise<boolean>) => Promise<void>
@@ -34,6 +36,8 @@ export interface Tokens {
   stored(): Promise<TokenSet | undefined>
   /** Refreshes now, whatever the expiry. undefined: the refresh token is missing or was refused. */
   refreshNow(): Promise<TokenSet | undefined>
+  /** Before this process ends: resolves when no refresh runs and what the last one brought is stored, or after so many ms. */
+  idle(ms: number): Promise<void>
 }
 
 /** Share of a token's life after which it is refreshed in the background. */
@@ -48,12 +52,13 @@ export function createTokens(options: TokensOptions): Tokens {
   const jitter = Math.random() * 0.05
   let known: TokenRecord | undefined
 
+  const unsaved = createUnsaved({ key, store, clock, log })
   const reload = async () => {
-    known = await store.load(key)
+    known = await unsaved.over(() => store.load(key))
     return known
   }
 
-  const refresh = createCoordinatedRefresh({ ...options, reload })
+  const refresh = createCoordinatedRefresh({ ...options, unsaved, reload })
   const stepUpLimit = createStepUpLimit(clock)
 
   const isDue = (record: TokenRecord) => clock.now() >= dueAt(record, DUE + jitter)
@@ -77,10 +82,6 @@ export function createTokens(options: TokensOptions): Tokens {
     await requestOnce(challenge, cause, isOver)
     await reload()
   }
-
-  /** Client credentials request more scopes without disturbing anybody. */
-  const mayStepUp = (cause: Cause) =>
-    clientCredentials ? cause !== 'background' : isByPerson(cause) && mode !== 'never'
 
   return {
     current() {
@@ -118,7 +119,7 @@ export function createTokens(options: TokensOptions): Tokens {
         isCovered(record) && record.tokens !== undefined && record.tokens.accessToken !== refused
       for (let record = await reload(); ; record = await reload()) {
         if (isAnother(record)) return
-        if (isCovered(record) || !mayStepUp(cause)) throw insufficient(scope, requestedOf(record))
+        if (isCovered(record) || !mayStepUp(options, cause)) throw insufficient(scope, requestedOf(record))
         const wanted = withScope(challenge, requestedOf(record), scope)
         if (!clientCredentials) await signIn(wanted, cause, async () => isAnother(await reload()))
         else if (stepUpLimit.take()) await refresh.run(record, wanted)
@@ -140,6 +141,7 @@ export function createTokens(options: TokensOptions): Tokens {
     },
 
     refreshNow: async () => refresh.onRequest(await reload()),
+    idle: refresh.idle,
   }
 }
 
@@ -164,6 +166,10 @@ function maySignIn(mode: LoginMode, cause: Cause, { generation }: TokenRecord): 
   if (mode === 'never' || cause === 'background') return false
   return isByPerson(cause) || (mode === 'auto' && generation === 0)
 }
+
+/** Client credentials request more scopes without disturbing anybody. */
+const mayStepUp = ({ clientCredentials, mode }: TokensOptions, cause: Cause) =>
+  clientCredentials ? cause !== 'background' : isByPerson(cause) && mode !== 'never'
 
 /** When this share of its life is over; never for one whose end is unknown, or that cannot be renewed. */
 const dueAt = ({ tokens, lastError }: TokenRecord, share: number) =>

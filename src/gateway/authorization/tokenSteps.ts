@@ -79,7 +79,7 @@ async function refresh(options: TokenStepOptions, asked: Asked, exchange: TokenE
     exchange.answer(400, { error: 'invalid_grant', error_description: 'This sign-in has ended. Sign in again.' })
   }
 
-  await leases.run(`refresh:${spentHash}`, LEASE_MS, async (lost) => {
+  await leases.run(`refresh:${spentHash}`, LEASE_MS, async ({ lost }) => {
     const kept = await keptAnswer()
     const run: RefreshRun = {
       spentHash,

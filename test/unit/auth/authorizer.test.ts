@@ -36,6 +36,7 @@ function setUp(first: TokenSet | undefined, options: Partial<AuthorizerOptions> 
     refused: async () => undefined,
     stored: async () => current,
     refreshNow: async () => current,
+    idle: async () => undefined,
   }
   const authorizer = createAuthorizer({
     tokens,

@@ -4,8 +4,9 @@ import { BridgeError } from '../../../src/errors.ts'
 import type { Lease, Leases } from '../../../src/ports.ts'
 import { createLeases } from '../../../src/store/leases.ts'
 import type { Database } from '../../../src/store/sql.ts'
-import { createFakeClock } from '../../fakes/fakeClock.ts'
+import { createFakeClock, createHurryingClock } from '../../fakes/fakeClock.ts'
 import { createGate } from '../../fakes/gate.ts'
+import { createHangingDatabase } from '../../fakes/hangingDatabase.ts'
 import { sqlOf } from '../../fakes/sqlOf.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 
@@ -16,7 +17,11 @@ const LONG = 3_600_000
 function setUp(clock = createFakeClock()) {
   const path = folder.fresh('oauth.db')
   const process = () => createLeases(sqlOf(folder.database(path)), clock)
-  return { path, clock, process }
+  const hanging = () => {
+    const { database, goOn } = createHangingDatabase(sqlOf(folder.database(path)))
+    return { leases: createLeases(database, clock), goOn }
+  }
+  return { path, clock, process, hanging }
 }
 
 const held = async (leases: Leases, name: string, ttlMs = LONG): Promise<Lease> => {
@@ -38,11 +43,13 @@ describe('a lease', () => {
     await lease.release()
   })
 
-  test('that was taken over is reported to its former holder', async () => {
-    const { process, clock } = setUp()
-    const slept = await held(process(), 'a', 40)
+  test('that was taken over is reported to its former holder at its next heartbeat', async () => {
+    const { process, hanging, clock } = setUp(createHurryingClock())
+    const { leases, goOn } = hanging()
+    const slept = await held(leases, 'a', 40)
     clock.advance(41)
     const next = await held(process(), 'a')
+    goOn()
     await new Promise((resolve) => slept.lost.addEventListener('abort', resolve))
     expect([slept.lost.aborted, next.lost.aborted]).toEqual([true, false])
     await slept.release()
@@ -73,9 +80,10 @@ describe('work under a lease', () => {
   })
 
   test('is notified when its lease was lost', async () => {
-    const { process, clock } = setUp()
+    const { process, hanging, clock } = setUp(createHurryingClock())
+    const { leases, goOn } = hanging()
     const gate = createGate()
-    const told = process().run('a', 40, async (lost) => {
+    const told = leases.run('a', 40, async ({ lost }) => {
       clock.advance(41)
       gate.open()
       await new Promise((resolve) => lost.addEventListener('abort', resolve))
@@ -83,6 +91,7 @@ describe('work under a lease', () => {
     })
     await gate.passed
     const heir = await held(process(), 'a')
+    goOn()
     expect(await told).toBe(true)
     await heir.release()
   })

@@ -207,7 +207,12 @@ describe('a registration that nobody needs', () => {
       bearer: 'access_token',
     })
     const tokens = { ...{ issuer: ISSUER, redirectUri: REDIRECT, clientId: 'client-1' }, obtainedAt: clock.now() }
-    const renewed = refresh({ ...tokens, accessToken: 'a', refreshToken: 'refresh-1' }, async () => undefined)
+    const old = { ...tokens, accessToken: 'a', refreshToken: 'refresh-1' }
+    const renewed = refresh(
+      old,
+      async () => undefined,
+      async () => true,
+    )
     expect(await codeOf(renewed)).toBe('invalid_client')
     expect(world.tokenRequests().slice(1)).toMatchObject([{ client_id: 'client-1' }, { client_id: 'client-2' }])
     expect(deletions(world)).toEqual([])

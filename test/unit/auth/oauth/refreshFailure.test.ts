@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { AuthorizationServerMetadata } from '../../../../src/auth/discovery/authorizationServer.ts'
 import { createOAuthClient } from '../../../../src/auth/oauth/client.ts'
-import { isRefusedForGood } from '../../../../src/auth/tokens/coordinatedRefresh.ts'
+import { isRefusedForGood } from '../../../../src/auth/tokens/leasedRefresh.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import type { HttpResponse } from '../../../../src/ports.ts'
 import { createFakeHttp, json, respond } from '../../../fakes/fakeHttp.ts'

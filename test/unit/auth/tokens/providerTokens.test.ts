@@ -7,6 +7,7 @@ import { createFakeClock, NOON } from '../../../fakes/fakeClock.ts'
 import { createFakeLeases } from '../../../fakes/fakeLeases.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
 import { createFakeTokenStore } from '../../../fakes/fakeTokenStore.ts'
+import { createGate, settled } from '../../../fakes/gate.ts'
 
 const ISSUER = 'https://provider.example'
 const ADA = { id: 'person-1', issuer: ISSUER }
@@ -64,6 +65,20 @@ test('twenty requests at the expiry of a token, at two replicas, refresh it once
   clock.advance(3_600_000)
   const sent = await Promise.all(Array.from({ length: 20 }, (_, index) => replicas[index % 2]?.current(ADA)))
   expect([new Set(sent), refreshes()]).toEqual([new Set(['renewed-1']), 1])
+})
+
+test('a process that ends waits for the refreshes in the background, and keeps what they bring', async () => {
+  const gate = createGate<TokenSet>()
+  const { tokens, store, clock } = setUp({ refresh: async () => () => gate.passed })
+  await tokens.keep('corp', ADA.id, tokenSet({ refreshToken: 'rt-1' }))
+  clock.advance(3_500_000)
+  expect(await tokens.current(ADA)).toBe('at-1')
+  await settled()
+  const ended = tokens.idle(3_000)
+  await settled()
+  gate.open(tokenSet({ accessToken: 'at-2', refreshToken: 'rt-2' }))
+  await ended
+  expect((await store.load(KEY)).tokens?.refreshToken).toBe('rt-2')
 })
 
 test('an access token without an expiry, such as GitHub’s, is sent for good, and no end is made up for it', async () => {

@@ -25,6 +25,7 @@ const OLD: TokenSet & { refreshToken: string } = {
 
 type Answer = TokenResponse | 'rejected' | Error
 
+const MAY_ASK = async () => true
 const KEEPS_NOTHING = () => Promise.reject(new Error('something is kept'))
 
 const PLAIN = { rules: () => ({}), bearer: 'access_token' } as const
@@ -65,7 +66,7 @@ function setUp(answers: readonly Answer[], more: Partial<RefreshOptions> = {}, r
   const kept: TokenSet[] = []
   const keep = async (tokens: TokenSet) => void kept.push(tokens)
   const start = createRefresh(options)
-  const refresh = (tokens: typeof OLD) => start(tokens, keep)
+  const refresh = (tokens: typeof OLD) => start(tokens, keep, MAY_ASK)
   return { refresh, options, clock, log, asked, kept, spoke, restored }
 }
 
@@ -179,8 +180,23 @@ describe('after the machine woke', () => {
     }
     const refresh = createRefresh(options)
     clock.doze(3_600_000)
-    expect(await codeOf(refresh(OLD, async () => undefined))).toBe('authorization_server_unreachable')
+    expect(await codeOf(refresh(OLD, async () => undefined, MAY_ASK))).toBe('authorization_server_unreachable')
     expect(clock.sleeps.reduce((sum, ms) => sum + ms, 0)).toBeLessThan(35_000)
+  })
+
+  test('it is asked before each try whether it may, and a process that was overtaken asks nothing', async () => {
+    const { options, asked } = setUp([busy(), busy(), busy()])
+    const answers = [true, false]
+    const mayAsk = async () => answers.shift() ?? false
+    expect(await createRefresh(options)(OLD, KEEPS_NOTHING, mayAsk)).toBe('overtaken')
+    expect(asked).toHaveLength(1)
+  })
+
+  test('a process that ends before it asked has spent nothing', async () => {
+    const { options, asked } = setUp([busy()])
+    const mayAsk = () => Promise.reject(new BridgeError('cancelled'))
+    const { code, details } = await errorOf(createRefresh(options)(OLD, KEEPS_NOTHING, mayAsk))
+    expect([code, details.mayBeSpent, asked]).toEqual(['cancelled', false, []])
   })
 
   test('a server that answers with an error is not waited for longer', async () => {
@@ -216,7 +232,7 @@ test('no other try begins after ten seconds, because the host waits', async () =
     restore: async () => undefined,
   }
   const refresh = createRefresh({ clients, clock: slow, log: createFakeLogger(), ...PLAIN })
-  expect(await codeOf(refresh(OLD, KEEPS_NOTHING))).toBe('authorization_server_unreachable')
+  expect(await codeOf(refresh(OLD, KEEPS_NOTHING, MAY_ASK))).toBe('authorization_server_unreachable')
   expect(tries).toBe(1)
 })
 
@@ -280,7 +296,7 @@ describe('a client that the server no longer knows', () => {
   test('and that is not known here either is replaced by the stored one, before anything is sent', async () => {
     const { options, spoke } = setUp([{ accessToken: 'new' }], {}, NEXT)
     options.clients.ofTokens = () => Promise.reject(unknown())
-    expect(await createRefresh(options)(OLD, KEEPS_NOTHING)).toMatchObject({ clientId: 'next' })
+    expect(await createRefresh(options)(OLD, KEEPS_NOTHING, MAY_ASK)).toMatchObject({ clientId: 'next' })
     expect(spoke).toEqual(['next'])
   })
 })

@@ -249,28 +249,6 @@ describe('a refresh token that is refused', () => {
   })
 })
 
-describe('saving a refreshed token set', () => {
-  test('is tried again while the database is locked, because the old refresh token is used up', async () => {
-    const { tokens, store, refreshed } = setUp({ stored: tokenSet('one') })
-    store.failReplace(new BridgeError('database_locked'), new BridgeError('database_locked'))
-    await tokens.renew('one', CHALLENGE, 'call')
-    expect((await store.load(KEY)).tokens?.accessToken).toBe('one+')
-    expect(refreshed).toEqual(['one'])
-  })
-
-  test('gives up at some point, and says that the database is locked', async () => {
-    const { tokens, store } = setUp({ stored: tokenSet('one') })
-    store.failReplace(...Array.from({ length: 20 }, () => new BridgeError('database_locked')))
-    expect(await codeOf(tokens.renew('one', CHALLENGE, 'call'))).toBe('database_locked')
-  })
-
-  test('is not tried again when the database is gone', async () => {
-    const { tokens, store } = setUp({ stored: tokenSet('one') })
-    store.failReplace(new BridgeError('database_unreachable'))
-    expect(await codeOf(tokens.renew('one', CHALLENGE, 'call'))).toBe('database_unreachable')
-  })
-})
-
 describe('requesting a sign-in', () => {
   test('happens once for all, and the new tokens are used', async () => {
     const gate = createGate()

@@ -110,10 +110,16 @@ test('who has signed in meanwhile keeps that', async () => {
 })
 
 test('a database that is busy for a moment does not lose it', async () => {
-  const { tokens, store } = setUp(busy)
+  const { tokens, clock, store, sent, asked } = setUp(busy)
   store.failReplace(new BridgeError('database_locked'), new BridgeError('database_locked'))
-  await codeOf(tokens.renew('one', CHALLENGE, 'call'))
+  expect(await codeOf(tokens.renew('one', CHALLENGE, 'call'))).toBe('database_locked')
+  expect(await codeOf(tokens.renew('one', CHALLENGE, 'call'))).toBe('database_locked')
+  await clock.whenSleeping(1)
+  clock.advance(1_000)
+  await settled()
   expect((await store.load(KEY)).tokens?.refreshToken).toBe('refresh-2')
+  await codeOf(tokens.renew('one', CHALLENGE, 'call'))
+  expect([sent, asked]).toEqual([['refresh-1', 'refresh-2'], []])
 })
 
 test('a server that gives the living bearer again is asked once, by whichever of five processes', async () => {

@@ -13,8 +13,8 @@ const TWO = 'http://localhost:8081/auth/callback'
 
 function setUp(taken: readonly string[] = []) {
   const listener = createFakeCallbackListener(taken)
-  const leases = createFakeLeases()
   const clock = createFakeClock()
+  const leases = createFakeLeases(undefined, clock.now)
   const onCallback = async () => ({ kind: 'invalid_state' }) as const
   const answer = (...uris: string[]) => answerOneOf({ listener, leases, clock, onCallback }, uris, 'nothing')
   const later = async () => {
@@ -100,6 +100,75 @@ describe('the callback port', () => {
     const { answer, listener } = setUp()
     listener.hold(Promise.reject(new BridgeError('internal')))
     expect(await codeOf(answer(ONE, TWO))).toBe('internal')
+  })
+})
+
+describe('when a login process hangs that listens', () => {
+  const NAME = 'callback:http://127.0.0.1:8080/auth/callback'
+  /** The lease of the owner expires, and another login process wants the port. */
+  const hung = async () => {
+    const world = setUp()
+    const owner = await world.answer(ONE)
+    world.clock.advance(3_000)
+    return { ...world, owner }
+  }
+  /** One that has waited for the port takes the lease. */
+  const inherited = async () => {
+    const world = setUp()
+    const owner = await world.answer(ONE)
+    const heir = await world.answer(ONE)
+    const lost = heir.lost.catch(({ code }: BridgeError) => code)
+    await world.clock.whenSleeping(1)
+    world.clock.advance(3_000)
+    await settled()
+    return { ...world, owner, heir, lost }
+  }
+
+  test('another one does not take its port for that of another program, and has it when the first one ends', async () => {
+    const { owner, heir, listener, later, clock } = await inherited()
+    await later()
+    expect(listener.listened).toEqual([ONE])
+    await owner.close()
+    clock.advance(1_000)
+    await settled()
+    expect(listener.listened).toEqual([ONE, ONE])
+    await heir.close()
+    expect([...listener.open]).toEqual([])
+  })
+
+  test('it takes its lease again when it goes on and the other one has ended', async () => {
+    const { owner, heir, answer, listener, leases, later } = await inherited()
+    await heir.close()
+    await later()
+    expect(await leases.isHeld(NAME)).toBe(true)
+    expect((await answer(ONE, TWO)).redirectUri).toBe(ONE)
+    expect(listener.listened).toEqual([ONE])
+    await owner.close()
+    expect([...listener.open]).toEqual([])
+  })
+
+  test('and ends, and another program takes the port, it is lost', async () => {
+    const { lost, listener, leases, clock } = await inherited()
+    leases.endFormer()
+    clock.advance(1_000)
+    expect(await lost).toBe('port_in_use')
+    expect([...listener.open]).toEqual([ONE])
+  })
+
+  test('a sign-in that may use another port does', async () => {
+    const { answer } = await hung()
+    expect((await answer(ONE, TWO)).redirectUri).toBe(TWO)
+  })
+
+  test('a sign-in that may not waits for it', async () => {
+    const { answer, owner, later, clock, listener } = await hung()
+    const waiting = await answer(ONE)
+    await later()
+    await owner.close()
+    clock.advance(1_000)
+    await settled()
+    expect(listener.listened).toEqual([ONE, ONE])
+    await waiting.close()
   })
 })
 
