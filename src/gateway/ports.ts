@@ -170,13 +170,13 @@ export interface ProviderSignIn {
     provider: string,
     binding: Readonly<Record<string, string>>,
   ): Promise<{ readonly url: URL; readonly state: string }>
-  /** What was bound to the attempt that waits under this state, which stays as it is. */
-  binding(state: string): Promise<Readonly<Record<string, string>> | undefined>
+  /** What was bound to the attempt that this redirect answers, by its state and its path; it stays as it is. */
+  binding(redirected: URL): Promise<Readonly<Record<string, string>> | undefined>
   /**
    * The provider's redirect: redeems the code. Resolves to who signed in and the tokens, which are not stored yet.
    * @throws BridgeError, with `details.state` only where the attempt was claimed
    */
-  answer(query: URLSearchParams): Promise<{
+  answer(redirected: URL): Promise<{
     readonly provider: string
     readonly user: User
     readonly tokens: TokenSet

@@ -107,8 +107,8 @@ export async function startSignInWorld(options: WorldOptions = {}) {
         attempts.set(given, { provider, binding })
         return { url: new URL(`${state.provider}/authorize?client_id=client&state=${given}`), state: given }
       },
-      binding: async (given) => attempts.get(given)?.binding,
-      async answer(query) {
+      binding: async ({ searchParams }) => attempts.get(searchParams.get('state') ?? '')?.binding,
+      async answer({ searchParams: query }) {
         const found = attempts.get(query.get('state') ?? '')
         attempts.delete(query.get('state') ?? '')
         if (!found) throw new BridgeError('invalid_state')

@@ -28,6 +28,8 @@ export interface ProviderOptions extends SecurityOverrides {
   readonly rules: RulesOf
   readonly clients: Clients
   readonly redirectUri: string
+  /** In its place where the metadata does not promise `iss`: no other provider has it. undefined: there is no other provider. */
+  readonly ownRedirectUri: string | undefined
   /** Configured scopes; undefined: those that tell who signs in, and renew the tokens. */
   readonly scopes: readonly string[] | undefined
   readonly authorizeParameters: Readonly<Record<string, string>>
@@ -58,9 +60,13 @@ export interface Answered {
 const METADATA_MS = 5 * 60_000
 
 export function createProviderSignIns({ attempts, clock, log, sessionTimeoutMs, provider }: ProviderSignInsOptions) {
-  const waiting = async (state: string) => {
-    const attempt = await attempts.byState(state, clock.now())
-    return attempt?.server.startsWith(providerServer('')) && attempt.plan ? attempt : undefined
+  /** The attempt that is answered. Another redirect URI than its own is that of another provider, whose code would go to the wrong one (RFC 9700 section 4.4). */
+  const waiting = async (redirected: URL) => {
+    const attempt = await attempts.byState(redirected.searchParams.get('state') ?? '', clock.now())
+    if (!attempt?.server.startsWith(providerServer('')) || !attempt.plan) return undefined
+    if (pathOf(new URL(attempt.plan.redirectUri)) === pathOf(redirected)) return attempt
+    log.warn('oauth:callback-ignored', { reason: 'redirect_uri' })
+    return undefined
   }
 
   const found = new Map<string, FoundMetadata & { readonly until: number }>()
@@ -87,19 +93,20 @@ export function createProviderSignIns({ attempts, clock, log, sessionTimeoutMs, 
         scopes: request.scope?.split(' '),
         resource: undefined,
       }
-      const plan = await planRequest(asking, attempt, options.redirectUri, request)
+      const plan = await planRequest(asking, attempt, redirectUriAt(options, request), request)
       await attempts.plan(attempt.id, { ...plan, binding })
       log.debug('oauth:pkce', { message: 'code_verifier stored with the attempt, sealed' })
       return { url: new URL(plan.authorizationUrl), state: attempt.state }
     },
 
-    async binding(state: string) {
-      return (await waiting(state))?.plan?.binding
+    async binding(redirected: URL) {
+      return (await waiting(redirected))?.plan?.binding
     },
 
     /** @throws BridgeError; `details.state` is 'claimed' where the attempt is used up */
-    async answer(query: URLSearchParams): Promise<Answered> {
-      const attempt = await waiting(query.get('state') ?? '')
+    async answer(redirected: URL): Promise<Answered> {
+      const query = redirected.searchParams
+      const attempt = await waiting(redirected)
       const issuerError = attempt?.plan && validateIssuer(attempt.plan, query)
       if (issuerError && query.has('error')) {
         // The sender is not the server of this sign-in (MCP, Authorization Response Validation).
@@ -138,6 +145,13 @@ export function createProviderSignIns({ attempts, clock, log, sessionTimeoutMs, 
     return { provider: name, user, tokens: { ...tokens, user }, binding: plan.binding ?? {} }
   }
 }
+
+/** Of several providers, each is known by the `iss` of its answer, or else by the address that it answers at (RFC 9700 section 4.4.2). */
+const redirectUriAt = ({ redirectUri, ownRedirectUri }: ProviderOptions, { metadata }: AuthRequest) =>
+  metadata.authorization_response_iss_parameter_supported === true ? redirectUri : (ownRedirectUri ?? redirectUri)
+
+/** However it is percent-encoded. */
+const pathOf = ({ pathname }: URL) => decodeURIComponent(pathname)
 
 /** What is asked for there. */
 function requestAt(options: ProviderOptions, { metadata, published }: FoundMetadata): AuthRequest {

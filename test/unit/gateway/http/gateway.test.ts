@@ -93,6 +93,7 @@ describe('a handler', () => {
     ['GET', '/auth/consent/flow-1/back', 'back', { flow: 'flow-1' }],
     ['GET', '/auth/login?server=work', 'login', {}],
     ['GET', '/auth/callback?code=test&state=test', 'callback', {}],
+    ['GET', '/auth/callback/github?code=test&state=test', 'callback', { provider: 'github' }],
     ['POST', '/auth/refresh', 'refresh', {}],
     ['GET', '/.well-known/jwks.json', 'jwks', {}],
     ['POST', '/mcp/endpoint', 'mcp', {}],

@@ -45,10 +45,14 @@ async function gateway(provider: Partial<ServedProvider> & { name: string }, acc
   })
   const signIn = async () => {
     const { url, state } = await composed.signIn.begin(provider.name, { flow: 'flow-1' })
-    return composed.signIn.answer((await browse(url)).searchParams).then((answered) => ({ ...answered, state }))
+    return composed.signIn.answer(await browse(url)).then((answered) => ({ ...answered, state }))
   }
   return { ...composed, begin: composed.signIn.begin, signInOnce: signIn, attempts, store: tokens, moved, log }
 }
+
+/** A provider's redirect. */
+const at = (state: string, more: Record<string, string> = {}) =>
+  new URL(`${CALLBACK}?${new URLSearchParams({ state, ...more })}`)
 
 /** A browser with cookies, up to our callback. */
 async function browse(start: URL): Promise<URL> {
@@ -138,30 +142,30 @@ describe('at a real OpenID provider', () => {
     const server = await realServer({ client_secret: 'secret' })
     const { signIn, begin } = await gateway({ name: 'corp', issuer: server.issuer })
     const { url, state } = await begin('corp', { flow: 'f', browser: 'b' })
-    expect(await signIn.binding(state)).toEqual({ flow: 'f', browser: 'b' })
-    const { searchParams } = await browse(url)
-    const both = await Promise.allSettled([signIn.answer(searchParams), signIn.answer(searchParams)])
+    expect(await signIn.binding(at(state))).toEqual({ flow: 'f', browser: 'b' })
+    const redirected = await browse(url)
+    const both = await Promise.allSettled([signIn.answer(redirected), signIn.answer(redirected)])
     expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
-    expect(await codeOf(signIn.answer(searchParams))).toMatchObject({ code: 'invalid_state', details: {} })
-    expect(await signIn.binding(state)).toBeUndefined()
+    expect(await codeOf(signIn.answer(redirected))).toMatchObject({ code: 'invalid_state', details: {} })
+    expect(await signIn.binding(at(state))).toBeUndefined()
   })
 
   test('an error that names another issuer uses nothing up; a code that does is refused', async () => {
     const server = await realServer({ client_secret: 'secret' })
     const { signIn, begin } = await gateway({ name: 'corp', issuer: server.issuer })
     const { url, state } = await begin('corp', {})
-    const forged = new URLSearchParams({ state, error: 'access_denied', iss: 'https://evil.example' })
+    const forged = at(state, { error: 'access_denied', iss: 'https://evil.example' })
     expect((await codeOf(signIn.answer(forged))).code).toBe('invalid_state')
-    const { searchParams } = await browse(url)
-    searchParams.set('iss', 'https://evil.example')
-    expect(await codeOf(signIn.answer(searchParams))).toMatchObject({ code: 'issuer_mismatch' })
+    const redirected = await browse(url)
+    redirected.searchParams.set('iss', 'https://evil.example')
+    expect(await codeOf(signIn.answer(redirected))).toMatchObject({ code: 'issuer_mismatch' })
     expect(server.counts.codeGrants).toBe(0)
   })
 
   test.each(['', 'unknown'])('no sign-in waits under the state %j', async (state) => {
     const { signIn } = await gateway({ name: 'corp', issuer: 'https://id.example.org' })
-    expect(await signIn.binding(state)).toBeUndefined()
-    expect((await codeOf(signIn.answer(new URLSearchParams({ state, code: 'c' })))).code).toBe('invalid_state')
+    expect(await signIn.binding(at(state))).toBeUndefined()
+    expect((await codeOf(signIn.answer(at(state, { code: 'c' })))).code).toBe('invalid_state')
   })
 
   test('tokens are kept for each person, sent as long as they live, and refreshed', async () => {
