@@ -57,6 +57,7 @@ export async function composeGatewaySignIn(options: GatewaySignInOptions): Promi
   })
   return {
     signIn: {
+      scopes: async (provider) => (await signIns()).scopes(provider),
       begin: async (provider, binding) => (await signIns()).begin(provider, binding),
       binding: async (redirected) => (await signIns()).binding(redirected),
       answer: async (redirected) => (await signIns()).answer(redirected),

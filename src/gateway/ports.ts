@@ -165,6 +165,8 @@ export interface GatewaySeal {
 
 /** The upstream half: our own sign-in at a provider that people sign in with. */
 export interface ProviderSignIn {
+  /** What the provider will be asked for; before its metadata is known, with all that may be. Asks nobody. */
+  scopes(provider: string): Promise<readonly string[]>
   /** Begins an attempt; `binding` is kept sealed with it and comes back with the answer. */
   begin(
     provider: string,

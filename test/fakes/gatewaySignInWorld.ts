@@ -54,6 +54,7 @@ export async function startSignInWorld(options: WorldOptions = {}) {
     refreshFails: undefined as BridgeError | undefined,
     expiresAt: undefined as number | undefined,
     blockedAt: undefined as number | undefined,
+    scopes: ['openid', 'email'] as readonly string[],
     /** Where a browser is sent to sign in. */
     provider: PROVIDER,
   }
@@ -101,6 +102,7 @@ export async function startSignInWorld(options: WorldOptions = {}) {
     },
     seal: createGatewaySeal([randomBytes(32)]),
     signIn: {
+      scopes: async () => state.scopes,
       async begin(provider, binding) {
         if (state.beginFails) throw state.beginFails
         const given = randomBytes(32).toString('base64url')

@@ -5,11 +5,7 @@ import type { ProviderRules, RulesOf } from '../../providerRules.ts'
 import type { Attempt, AttemptPlan, TokenSet, User } from '../../records.ts'
 import { quote } from '../../redaction/text.ts'
 import type { Clients } from '../client/clients.ts'
-import {
-  type AuthorizationServerMetadata,
-  type FoundMetadata,
-  fetchMetadata,
-} from '../discovery/authorizationServer.ts'
+import { configuredMetadata, type FoundMetadata, fetchMetadata } from '../discovery/authorizationServer.ts'
 import type { SecurityOverrides } from '../discovery/overrides.ts'
 import { randomState } from '../oauth/client.ts'
 import { providerServer } from '../tokens/providerTokens.ts'
@@ -79,6 +75,16 @@ export function createProviderSignIns({ attempts, clock, log, sessionTimeoutMs, 
   }
 
   return {
+    /** Those that a sign-in asks for; where the metadata is not known yet, none is missing. Sends nothing. @throws BridgeError usage */
+    async scopes(name: string): Promise<readonly string[]> {
+      const options = await provider(name)
+      const metadata = found.get(name)?.metadata ?? configuredMetadata(options, options.issuer)
+      const asked = metadata
+        ? requestAt(options, { metadata, published: undefined }).scope
+        : openIdScope(options, options.rules(options.issuer), EVERYTHING)
+      return (asked ?? options.authorizeParameters.scope ?? '').split(' ').filter((scope) => scope !== '')
+    },
+
     /** Begins an attempt of its own. `binding` is sealed with it. @throws BridgeError why the provider cannot be used */
     async begin(name: string, binding: Readonly<Record<string, string>>) {
       const options = await provider(name)
@@ -158,7 +164,7 @@ function requestAt(options: ProviderOptions, { metadata, published }: FoundMetad
   const { issuer, organisations } = options
   const rules = options.rules(issuer)
   const scope = isOpenIdProvider(metadata, rules)
-    ? openIdScope(options, rules, metadata)
+    ? openIdScope(options, rules, metadata.scopes_supported)
     : ownScope(options, rules, organisations)
   return { issuer, metadata, published, rules, scope, resource: undefined, leftOut: [], binding: 'bearer' }
 }
@@ -167,12 +173,11 @@ function requestAt(options: ProviderOptions, { metadata, published }: FoundMetad
 const isOpenIdProvider = ({ jwks_uri: keys }: AttemptPlan['metadata'], { account }: ProviderRules) =>
   keys !== undefined && account === undefined
 
-/** Without openid nobody is named. */
-function openIdScope(
-  { scopes }: ProviderOptions,
-  rules: ProviderRules,
-  { scopes_supported: supported }: AuthorizationServerMetadata,
-): string | undefined {
+/** As if it offered all that may be asked for. */
+const EVERYTHING = ['email', 'profile', 'offline_access']
+
+/** Without openid nobody is named. `supported`: of the metadata. */
+function openIdScope({ scopes }: ProviderOptions, rules: ProviderRules, supported: unknown): string | undefined {
   if (scopes) return union('openid', scopes.join(' '))
   const offered = Array.isArray(supported) ? supported : ['email', 'profile']
   const more = ['email', 'profile', 'offline_access'].filter((scope) => offered.includes(scope))

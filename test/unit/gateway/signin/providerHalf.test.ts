@@ -193,6 +193,39 @@ describe('at a real OpenID provider', () => {
   })
 })
 
+test.each([
+  ['google', {}],
+  ['microsoft', {}],
+  ['github', {}],
+  ['plain', {}],
+  ['plain', { scopes: ['repo', 'user'] }],
+  ['plain', { authorizeParameters: { scope: 'all' } }],
+  ['google', { scopes: ['email', 'https://api.example/read'] }],
+] as const)('what %s will be asked for is known before, without a question to it: %j', async (kind, more) => {
+  const { signIn, begin, server } = await dressed(kind, {
+    ...more,
+    ...(kind === 'plain' && {
+      ...{ name: 'it', issuer: undefined },
+      endpoints: {
+        ...{ authorization_endpoint: 'http://127.0.0.1:1/a', token_endpoint: 'http://127.0.0.1:1/t' },
+        userinfo_endpoint: 'http://127.0.0.1:1/u',
+      },
+    }),
+  })
+  const name = kind === 'plain' ? 'it' : kind
+  const scopes = await signIn.scopes(name)
+  expect(server.seen.authorize).toEqual([])
+  expect(scopes.join(' ')).toBe((await begin(name, {})).url.searchParams.get('scope') ?? '')
+})
+
+test('of a provider whose metadata is not known yet, all that it may be asked for is said', async () => {
+  const server = await realServer({ client_secret: 'secret' })
+  const { signIn, begin } = await gateway({ name: 'corp', issuer: server.issuer })
+  expect(await signIn.scopes('corp')).toEqual(['openid', 'email', 'profile', 'offline_access'])
+  const { url } = await begin('corp', {})
+  expect((await signIn.scopes('corp')).join(' ')).toBe(url.searchParams.get('scope'))
+})
+
 /** Claims and what was asked, at one that plays `kind`. */
 async function dressed(kind: Kind, more: Partial<ServedProvider> = {}, access: Access = 'everyone') {
   const server = await startProvider(kind)
