@@ -52,13 +52,14 @@ describe('the metadata of a protected resource', () => {
 
   test('is where the challenge says, which names an error only where a token came', () => {
     const challenge = createChallenge('https://mcp.example.com/')
-    expect(challenge(served('/mcp/work', 'work'), false)).toBe(
+    expect(challenge(served('/mcp/work', 'work'))).toBe(
       'Bearer resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/mcp/work", scope="mcp"',
     )
-    expect(challenge(served('/mcp'), true)).toMatch(
+    expect(challenge(served('/mcp'), 'invalid_token')).toMatch(
       /^Bearer resource_metadata="[^"]+\/mcp", scope="mcp", error="invalid_token", error_description="[^"]+"$/,
     )
-    expect(challenge(undefined, false)).toBe('Bearer scope="mcp"')
+    expect(challenge(served('/mcp'), 'invalid_request')).toContain('error="invalid_request", error_description=')
+    expect(challenge(undefined)).toBe('Bearer scope="mcp"')
     expect(resourceOf('http://localhost:8080', served('/mcp'))).toBe('http://localhost:8080/mcp')
   })
 })
