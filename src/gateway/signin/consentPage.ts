@@ -54,10 +54,12 @@ const providerButton = ({ name, scopes }: Offered, { bearer }: ServedServer) => 
   const label = shown(labelOf(name))
   const asked = scopes.length === 0 ? 'no scopes' : `the scopes <code>${shown(scopes.join(' '), MOST_OF_SCOPES)}</code>`
   const token =
-    bearer === 'user_token' ? ` The MCP server gets your own access token of ${label}, and can use it as you.` : ''
+    bearer === 'user_token'
+      ? `<p class="soft note">The MCP server gets your own access token of ${label}, and can use it as you.</p>\n`
+      : ''
   return `<div>
 <button name="answer" value="${escapeHtml(`yes:${name}`)}">Allow, and sign in with ${label}</button>
-<p class="soft scopes">${label} is asked for ${asked}.${token}</p>
+${token}<p class="soft scopes">${label} is asked for ${asked}.</p>
 </div>`
 }
 
