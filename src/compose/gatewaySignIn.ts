@@ -2,6 +2,7 @@
 import type { ProviderOptions } from '../auth/grants/providerSignIn.ts'
 import type { TokenProvider } from '../auth/tokens/providerTokens.ts'
 import { presetOf, rulesFor } from '../config/providerPresets.ts'
+import { ownRedirectUri } from '../config/serve/redirectUris.ts'
 import { BridgeError } from '../errors.ts'
 import type { ProviderSignIn, ProviderTokens } from '../gateway/ports.ts'
 import type { Access, ServedProvider, ServeSettings } from '../gateway/settings.ts'
@@ -62,9 +63,10 @@ export async function composeGatewaySignIn(options: GatewaySignInOptions): Promi
   })
   return {
     signIn: {
+      scopes: async (provider) => (await signIns()).scopes(provider),
       begin: async (provider, binding) => (await signIns()).begin(provider, binding),
-      binding: async (state) => (await signIns()).binding(state),
-      answer: async (query) => (await signIns()).answer(query),
+      binding: async (redirected) => (await signIns()).binding(redirected),
+      answer: async (redirected) => (await signIns()).answer(redirected),
     },
     tokens,
     idle: tokens.idle,
@@ -114,6 +116,7 @@ function partsOf(given: GatewaySignInOptions, provider: ServedProvider): Provide
     options: async () => ({
       ...{ name, issuer, http, rules, clients: await clients(), allowHttp: false, checkAddress: reach.check },
       redirectUri: settings.callbackUrl,
+      ownRedirectUri: ownRedirectUri(settings, name),
       scopes: provider.scopes,
       authorizeParameters: provider.authorizeParameters,
       claims: claimsOf(settings, kind),

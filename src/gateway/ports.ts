@@ -165,18 +165,20 @@ export interface GatewaySeal {
 
 /** The upstream half: our own sign-in at a provider that people sign in with. */
 export interface ProviderSignIn {
+  /** What the provider will be asked for; before its metadata is known, with all that may be. Asks nobody. */
+  scopes(provider: string): Promise<readonly string[]>
   /** Begins an attempt; `binding` is kept sealed with it and comes back with the answer. */
   begin(
     provider: string,
     binding: Readonly<Record<string, string>>,
   ): Promise<{ readonly url: URL; readonly state: string }>
-  /** What was bound to the attempt that waits under this state, which stays as it is. */
-  binding(state: string): Promise<Readonly<Record<string, string>> | undefined>
+  /** What was bound to the attempt that this redirect answers, by its state and its path; it stays as it is. */
+  binding(redirected: URL): Promise<Readonly<Record<string, string>> | undefined>
   /**
    * The provider's redirect: redeems the code. Resolves to who signed in and the tokens, which are not stored yet.
    * @throws BridgeError, with `details.state` only where the attempt was claimed
    */
-  answer(query: URLSearchParams): Promise<{
+  answer(redirected: URL): Promise<{
     readonly provider: string
     readonly user: User
     readonly tokens: TokenSet

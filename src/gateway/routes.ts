@@ -43,7 +43,7 @@ export function createRoutes(
     browser('/auth/consent/:flow', ['GET', 'POST'], consent),
     browser('/auth/consent/:flow/back', ['GET'], back),
     browser('/auth/login', ['GET'], login),
-    browser('/auth/callback', ['GET'], callback),
+    ...['/auth/callback', '/auth/callback/:provider'].map((path) => browser(path, ['GET'], callback)),
     { pattern: '/auth/refresh', methods: ['POST'], origins: 'own', asks: 'program', handler: refresh },
     ...(
       [

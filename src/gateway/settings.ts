@@ -76,7 +76,7 @@ export interface ServeSettings {
   readonly listen: { readonly host: string; readonly port: number }
   /** Origin under which clients reach the gateway; never taken from a request. */
   readonly publicUrl: string
-  /** Redirect URI at the providers. */
+  /** Redirect URI at the only provider, and at those whose answers name their issuer; others of several have their own below it. */
   readonly callbackUrl: string
   readonly tls: { readonly cert: string; readonly key: string } | undefined
   /** Addresses and ranges (CIDR) of proxies whose X-Forwarded-For counts. */

@@ -54,6 +54,7 @@ export async function startSignInWorld(options: WorldOptions = {}) {
     refreshFails: undefined as BridgeError | undefined,
     expiresAt: undefined as number | undefined,
     blockedAt: undefined as number | undefined,
+    scopes: ['openid', 'email'] as readonly string[],
     /** Where a browser is sent to sign in. */
     provider: PROVIDER,
   }
@@ -101,14 +102,15 @@ export async function startSignInWorld(options: WorldOptions = {}) {
     },
     seal: createGatewaySeal([randomBytes(32)]),
     signIn: {
+      scopes: async () => state.scopes,
       async begin(provider, binding) {
         if (state.beginFails) throw state.beginFails
         const given = randomBytes(32).toString('base64url')
         attempts.set(given, { provider, binding })
         return { url: new URL(`${state.provider}/authorize?client_id=client&state=${given}`), state: given }
       },
-      binding: async (given) => attempts.get(given)?.binding,
-      async answer(query) {
+      binding: async ({ searchParams }) => attempts.get(searchParams.get('state') ?? '')?.binding,
+      async answer({ searchParams: query }) {
         const found = attempts.get(query.get('state') ?? '')
         attempts.delete(query.get('state') ?? '')
         if (!found) throw new BridgeError('invalid_state')

@@ -181,8 +181,7 @@ export function createProxy({
     rpcError,
     userHeaders,
     resourceOf,
-    challenge: ({ path }, withToken) =>
-      `Bearer resource_metadata="${path}"${withToken ? ', error="invalid_token"' : ''}`,
+    challenge: ({ path }, error) => `Bearer resource_metadata="${path}"${error ? `, error="${error}"` : ''}`,
     clock,
     log,
     ...more,

@@ -5,11 +5,7 @@ import type { ProviderRules, RulesOf } from '../../providerRules.ts'
 import type { Attempt, AttemptPlan, TokenSet, User } from '../../records.ts'
 import { quote } from '../../redaction/text.ts'
 import type { Clients } from '../client/clients.ts'
-import {
-  type AuthorizationServerMetadata,
-  type FoundMetadata,
-  fetchMetadata,
-} from '../discovery/authorizationServer.ts'
+import { configuredMetadata, type FoundMetadata, fetchMetadata } from '../discovery/authorizationServer.ts'
 import type { SecurityOverrides } from '../discovery/overrides.ts'
 import { randomState } from '../oauth/client.ts'
 import { providerServer } from '../tokens/providerTokens.ts'
@@ -28,6 +24,8 @@ export interface ProviderOptions extends SecurityOverrides {
   readonly rules: RulesOf
   readonly clients: Clients
   readonly redirectUri: string
+  /** In its place where the metadata does not promise `iss`: no other provider has it. undefined: there is no other provider. */
+  readonly ownRedirectUri: string | undefined
   /** Configured scopes; undefined: those that tell who signs in, and renew the tokens. */
   readonly scopes: readonly string[] | undefined
   readonly authorizeParameters: Readonly<Record<string, string>>
@@ -58,9 +56,13 @@ export interface Answered {
 const METADATA_MS = 5 * 60_000
 
 export function createProviderSignIns({ attempts, clock, log, sessionTimeoutMs, provider }: ProviderSignInsOptions) {
-  const waiting = async (state: string) => {
-    const attempt = await attempts.byState(state, clock.now())
-    return attempt?.server.startsWith(providerServer('')) && attempt.plan ? attempt : undefined
+  /** The attempt that is answered. Another redirect URI than its own is that of another provider, whose code would go to the wrong one (RFC 9700 section 4.4). */
+  const waiting = async (redirected: URL) => {
+    const attempt = await attempts.byState(redirected.searchParams.get('state') ?? '', clock.now())
+    if (!attempt?.server.startsWith(providerServer('')) || !attempt.plan) return undefined
+    if (pathOf(new URL(attempt.plan.redirectUri)) === pathOf(redirected)) return attempt
+    log.warn('oauth:callback-ignored', { reason: 'redirect_uri' })
+    return undefined
   }
 
   const found = new Map<string, FoundMetadata & { readonly until: number }>()
@@ -73,6 +75,16 @@ export function createProviderSignIns({ attempts, clock, log, sessionTimeoutMs, 
   }
 
   return {
+    /** Those that a sign-in asks for; where the metadata is not known yet, none is missing. Sends nothing. @throws BridgeError usage */
+    async scopes(name: string): Promise<readonly string[]> {
+      const options = await provider(name)
+      const metadata = found.get(name)?.metadata ?? configuredMetadata(options, options.issuer)
+      const asked = metadata
+        ? requestAt(options, { metadata, published: undefined }).scope
+        : openIdScope(options, options.rules(options.issuer), EVERYTHING)
+      return (asked ?? options.authorizeParameters.scope ?? '').split(' ').filter((scope) => scope !== '')
+    },
+
     /** Begins an attempt of its own. `binding` is sealed with it. @throws BridgeError why the provider cannot be used */
     async begin(name: string, binding: Readonly<Record<string, string>>) {
       const options = await provider(name)
@@ -87,19 +99,20 @@ export function createProviderSignIns({ attempts, clock, log, sessionTimeoutMs, 
         scopes: request.scope?.split(' '),
         resource: undefined,
       }
-      const plan = await planRequest(asking, attempt, options.redirectUri, request)
+      const plan = await planRequest(asking, attempt, redirectUriAt(options, request), request)
       await attempts.plan(attempt.id, { ...plan, binding })
       log.debug('oauth:pkce', { message: 'code_verifier stored with the attempt, sealed' })
       return { url: new URL(plan.authorizationUrl), state: attempt.state }
     },
 
-    async binding(state: string) {
-      return (await waiting(state))?.plan?.binding
+    async binding(redirected: URL) {
+      return (await waiting(redirected))?.plan?.binding
     },
 
     /** @throws BridgeError; `details.state` is 'claimed' where the attempt is used up */
-    async answer(query: URLSearchParams): Promise<Answered> {
-      const attempt = await waiting(query.get('state') ?? '')
+    async answer(redirected: URL): Promise<Answered> {
+      const query = redirected.searchParams
+      const attempt = await waiting(redirected)
       const issuerError = attempt?.plan && validateIssuer(attempt.plan, query)
       if (issuerError && query.has('error')) {
         // The sender is not the server of this sign-in (MCP, Authorization Response Validation).
@@ -139,12 +152,19 @@ export function createProviderSignIns({ attempts, clock, log, sessionTimeoutMs, 
   }
 }
 
+/** Of several providers, each is known by the `iss` of its answer, or else by the address that it answers at (RFC 9700 section 4.4.2). */
+const redirectUriAt = ({ redirectUri, ownRedirectUri }: ProviderOptions, { metadata }: AuthRequest) =>
+  metadata.authorization_response_iss_parameter_supported === true ? redirectUri : (ownRedirectUri ?? redirectUri)
+
+/** However it is percent-encoded. */
+const pathOf = ({ pathname }: URL) => decodeURIComponent(pathname)
+
 /** What is asked for there. */
 function requestAt(options: ProviderOptions, { metadata, published }: FoundMetadata): AuthRequest {
   const { issuer, organisations } = options
   const rules = options.rules(issuer)
   const scope = isOpenIdProvider(metadata, rules)
-    ? openIdScope(options, rules, metadata)
+    ? openIdScope(options, rules, metadata.scopes_supported)
     : ownScope(options, rules, organisations)
   return { issuer, metadata, published, rules, scope, resource: undefined, leftOut: [], binding: 'bearer' }
 }
@@ -153,12 +173,11 @@ function requestAt(options: ProviderOptions, { metadata, published }: FoundMetad
 const isOpenIdProvider = ({ jwks_uri: keys }: AttemptPlan['metadata'], { account }: ProviderRules) =>
   keys !== undefined && account === undefined
 
-/** Without openid nobody is named. */
-function openIdScope(
-  { scopes }: ProviderOptions,
-  rules: ProviderRules,
-  { scopes_supported: supported }: AuthorizationServerMetadata,
-): string | undefined {
+/** As if it offered all that may be asked for. */
+const EVERYTHING = ['email', 'profile', 'offline_access']
+
+/** Without openid nobody is named. `supported`: of the metadata. */
+function openIdScope({ scopes }: ProviderOptions, rules: ProviderRules, supported: unknown): string | undefined {
   if (scopes) return union('openid', scopes.join(' '))
   const offered = Array.isArray(supported) ? supported : ['email', 'profile']
   const more = ['email', 'profile', 'offline_access'].filter((scope) => offered.includes(scope))

@@ -8,6 +8,7 @@ import { presetOf } from '../providerPresets.ts'
 import { endpointsOf, issuerOf } from '../server.ts'
 import { readTextFile } from '../textFile.ts'
 import type { ServeFault } from './faults.ts'
+import { isPathName } from './redirectUris.ts'
 
 /** What is wrong goes into `faults`, a sentence each. @throws BridgeError config_invalid, config_not_found */
 export function servedProviders(file: ReadConfig, faults: ServeFault[]): ServedProvider[] {
@@ -33,7 +34,7 @@ export function servedProviders(file: ReadConfig, faults: ServeFault[]): ServedP
     })
   const providers = usable.map(({ name, entry }) => served(file, name, entry, faults))
   const named = new Set(usable.filter(({ entry }) => hasOwnIssuer(entry)).map(({ name }) => name))
-  faults.push(...mixedAccounts(providers, named))
+  faults.push(...mixedAccounts(providers, named), ...unfitNames(providers))
   return providers
 }
 
@@ -52,6 +53,17 @@ function mixedAccounts(providers: readonly ServedProvider[], named: ReadonlySet<
         text: `providers.${one.name} and providers.${other.name} are on one host with different endpoints: set issuer of each, or their accounts would count as the same.`,
       })),
   )
+}
+
+/** Of several providers, each may have a redirect URI that ends with its name. */
+function unfitNames(providers: readonly ServedProvider[]): ServeFault[] {
+  if (providers.length < 2) return []
+  return providers
+    .filter(({ name }) => !isPathName(name))
+    .map(({ name }) => ({
+      key: ['providers', name],
+      text: `The name ${quote(name)} of a provider cannot end its redirect URI, as it does where there are several: use letters, digits, - and _.`,
+    }))
 }
 
 const whyNot = ({ client_id: id }: ProviderEntry) =>

@@ -5,6 +5,7 @@ import { quote } from '../../redaction/text.ts'
 import { isLoopback } from '../../secureUrl.ts'
 import type { ConfigFile } from '../file/schema.ts'
 import { certificateWarnings } from './certificate.ts'
+import { redirectUrisToRegister } from './redirectUris.ts'
 
 /** A sentence each, without a full stop. */
 export function serveWarnings(file: ConfigFile, settings: ServeSettings): string[] {
@@ -60,11 +61,16 @@ export function serveWarnings(file: ConfigFile, settings: ServeSettings): string
 }
 
 /** What else is good to know, and is as it should be. */
-export function serveNotes(file: ConfigFile, { servers }: ServeSettings): string[] {
+export function serveNotes(file: ConfigFile, settings: ServeSettings): string[] {
+  const { servers } = settings
+  const redirects = redirectUrisToRegister(settings).map((line) => `Redirect URI to register at ${line}`)
   const isForwarded = file.header_forwarding?.forward_headers?.some((name) => name.toLowerCase() === 'authorization')
-  if (!isForwarded) return []
+  if (!isForwarded) return redirects
   const each = servers.map(({ name, bearer }) => (name === undefined ? bearer : `${name}: ${bearer}`)).join(', ')
-  return [`Authorization is forwarded as a bearer of the gateway's own (${each}), never the client's token`]
+  return [
+    ...redirects,
+    `Authorization is forwarded as a bearer of the gateway's own (${each}), never the client's token`,
+  ]
 }
 
 const admits = (access: Access | undefined): boolean =>

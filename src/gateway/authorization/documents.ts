@@ -119,10 +119,16 @@ function documentFault(body: string, rules: RedirectRules): string | undefined {
     return undefined
   }
   if (!isShallow(document)) return 'it is nested too deeply'
-  return typeof document === 'object' && document !== null && 'redirect_uris' in document
-    ? redirectUrisFault(document.redirect_uris, rules)
-    : undefined
+  // A key set has none.
+  if (typeof document !== 'object' || document === null || !('redirect_uris' in document)) return undefined
+  return redirectUrisFault(document.redirect_uris, rules) ?? nameFault(document)
 }
+
+/** MCP 2025-11-25, "Client ID Metadata Documents": client_name is required, beside what the engine requires. */
+const nameFault = (document: object): string | undefined =>
+  'client_name' in document && typeof document.client_name === 'string' && document.client_name.trim() !== ''
+    ? undefined
+    : 'it has no client_name'
 
 async function read(http: DocumentOptions['http'], url: URL) {
   const signal = AbortSignal.timeout(LONGEST_MS)

@@ -11,7 +11,7 @@ import { metadataDocument, metadataKind, openIdDocument } from './metadata.ts'
 import { problemOf } from './problems.ts'
 import type { RedirectFault, RedirectRules } from './redirectRules.ts'
 import { createRegistrationLimit, isFault, registrationAnswer, registrationMetadata } from './registration.ts'
-import { authorizeQuery, giveBody, isShallow, readBody, takeOurHost, tokenForm } from './requests.ts'
+import { authorizeQuery, giveBody, isShallow, readBody, takeOurHost, tokenForm, withValues } from './requests.ts'
 import type { Resources } from './resources.ts'
 
 export interface EndpointOptions {
@@ -42,7 +42,9 @@ export function createEndpoints(options: EndpointOptions) {
       const body = await readBody(request)
       if (!body) return tooLarge(response)
       const isForm = /^application\/x-www-form-urlencoded\s*(;|$)/i.test(request.headers['content-type'] ?? '')
-      const parameters = isForm ? change(new URLSearchParams(Buffer.from(body).toString('utf8'))) : undefined
+      const parameters = isForm
+        ? change(withValues(new URLSearchParams(Buffer.from(body).toString('utf8'))))
+        : undefined
       if (isForm) request.headers['content-type'] = 'application/x-www-form-urlencoded'
       asked.put(request, { address, form: parameters, refresh: undefined })
       giveBody(request, parameters ? parameters.toString() : body)
@@ -86,12 +88,13 @@ export function createEndpoints(options: EndpointOptions) {
 
 function createAuthorize({ redirectFault, resources, engine, asked, errorPage }: EndpointOptions): Endpoint {
   return (request, response, address, url) => {
-    const redirectUri = url.searchParams.get('redirect_uri')
-    const clientId = url.searchParams.get('client_id') ?? ''
+    const query = withValues(url.searchParams)
+    const redirectUri = query.get('redirect_uri')
+    const clientId = query.get('client_id') ?? ''
     if (redirectUri !== null && redirectFault(clientId, redirectUri) !== undefined)
       return errorPage(response, problemOf('invalid_redirect_uri', undefined))
     asked.put(request, { address, form: undefined, refresh: undefined })
-    request.url = `${url.pathname}?${authorizeQuery(url.searchParams, resources)}`
+    request.url = `${url.pathname}?${authorizeQuery(query, resources)}`
     engine.handle(request, response)
   }
 }

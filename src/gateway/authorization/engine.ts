@@ -12,6 +12,7 @@ import type { Documents } from './documents.ts'
 import { basics, dropSessionCookie, features } from './engineSettings.ts'
 import { noteRefusal, refusalInWords } from './problems.ts'
 import type { RedirectFault } from './redirectRules.ts'
+import { giveBody } from './requests.ts'
 import type { Resources } from './resources.ts'
 import type { TokenStep } from './tokenSteps.ts'
 
@@ -198,6 +199,7 @@ async function around(options: EngineOptions, ctx: KoaContextWithOIDC, next: () 
     if (ctx.path === '/token' && request)
       await options.tokenStep(request, {
         run: next,
+        send: (form) => giveBody(ctx.req, form.toString()),
         status: () => ctx.status,
         clientId: () => ctx.oidc?.client?.clientId,
         body: () => ctx.body,

@@ -67,8 +67,8 @@ export function basics({ settings, seal, isPerson }: EngineOptions): Configurati
 
 /** There are no sessions here, so no browser keeps one. */
 export function dropSessionCookie(ctx: KoaContextWithOIDC): void {
-  const cookies = ctx.response.get('set-cookie') as unknown as string[] | string
-  const others = [cookies].flat().filter((cookie) => cookie !== '' && !/^_session(\.sig)?=/.test(cookie))
+  const cookies = ctx.response.get('set-cookie') as unknown as string[] | string | undefined
+  const others = [cookies ?? ''].flat().filter((cookie) => cookie !== '' && !/^_session(\.sig)?=/.test(cookie))
   if (others.length > 0) ctx.set('set-cookie', others)
   else ctx.remove('set-cookie')
 }

@@ -24,6 +24,7 @@ const KEPT = [
 ] as const
 const ANSWERED = [
   ...KEPT,
+  'application_type',
   'client_id',
   'client_id_issued_at',
   'client_secret',

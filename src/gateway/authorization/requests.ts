@@ -17,8 +17,9 @@ export function giveBody(request: IncomingMessage, body: string | Uint8Array): v
   request.headers['content-length'] = String(bytes.length)
   delete request.headers['transfer-encoding']
   Object.defineProperties(request, {
-    readable: { value: true },
+    readable: { value: true, configurable: true },
     iterator: {
+      configurable: true,
       async *value() {
         yield bytes
       },
@@ -37,6 +38,10 @@ export function takeOurHost(request: IncomingMessage, publicUrl: URL): void {
   delete request.headers['x-forwarded-for']
   delete request.headers.origin
 }
+
+/** Without those that have no value: they count as omitted (RFC 6749 sections 3.1 and 3.2). */
+export const withValues = (parameters: URLSearchParams): URLSearchParams =>
+  new URLSearchParams([...parameters].filter(([, value]) => value !== ''))
 
 /** The query of a request to /authorize as the engine gets it. */
 export function authorizeQuery(query: URLSearchParams, resources: Resources): URLSearchParams {
@@ -60,8 +65,7 @@ export function tokenForm(form: URLSearchParams, resources: Resources): URLSearc
 }
 
 function takeCanonicalResource(parameters: URLSearchParams, resources: Resources): void {
-  const wished = parameters.getAll('resource').filter((value) => value !== '')
-  const meant = new Set(wished.map((value) => resources.canonical(value) ?? value))
+  const meant = new Set(parameters.getAll('resource').map((value) => resources.canonical(value) ?? value))
   parameters.delete('resource')
   for (const value of meant) parameters.append('resource', value)
 }

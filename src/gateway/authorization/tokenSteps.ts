@@ -21,6 +21,8 @@ export interface TokenStepOptions {
 /** The engine's part of one request to /token. */
 export interface TokenExchange {
   run(): Promise<void>
+  /** What the engine reads in place of the form that came; before `run`. */
+  send(form: URLSearchParams): void
   status(): number
   /** The client that the engine knows by now. */
   clientId(): string | undefined
@@ -36,14 +38,14 @@ export function createTokenStep(options: TokenStepOptions): TokenStep {
     const token = single(asked.form, 'refresh_token')
     const code = single(asked.form, 'code')
     if (type === 'refresh_token' && token !== undefined) return refresh(options, asked, exchange, sha256(token))
-    if (type === 'authorization_code' && code !== undefined) return redeem(options, exchange, sha256(code))
+    if (type === 'authorization_code' && code !== undefined) return redeem(options, asked, exchange, sha256(code))
     return exchange.run()
   }
 }
 
 const single = (form: URLSearchParams | undefined, name: string): string | undefined => {
   const [value, ...more] = form?.getAll(name) ?? []
-  return more.length === 0 && value !== '' ? value : undefined
+  return more.length === 0 ? value : undefined
 }
 
 async function refresh(options: TokenStepOptions, asked: Asked, exchange: TokenExchange, spentHash: string) {
@@ -103,9 +105,13 @@ async function undo(records: RecordStore, run: RefreshRun): Promise<void> {
   for (const { kind, idHash } of run.written) await records.remove(kind, idHash)
 }
 
-async function redeem(options: TokenStepOptions, exchange: TokenExchange, codeHash: string) {
+async function redeem(options: TokenStepOptions, asked: Asked, exchange: TokenExchange, codeHash: string) {
   const { records, grants, clients, log } = options
   const before = await records.find('AuthorizationCode', codeHash)
+  const redirectUri = before?.payload.redirectUri
+  // Clients of OAuth 2.1 send none here (section 10.2): the verifier binds the code to who asked for it.
+  if (asked.form && !asked.form.has('redirect_uri') && typeof redirectUri === 'string')
+    exchange.send(new URLSearchParams([...asked.form, ['redirect_uri', redirectUri]]))
   await exchange.run()
   const clientId = exchange.clientId()
   if (exchange.status() === 200 && clientId !== undefined) {

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { sha256 } from '../../sha256.ts'
 import { sendError } from '../http/answer.ts'
+import type { ChallengeError } from '../http/protectedResource.ts'
 import type { Caller, RequestContext } from '../ports.ts'
 import type { ServedServer } from '../settings.ts'
 import { type Bearer, bearerOf, type Callers } from './callers.ts'
@@ -10,8 +11,8 @@ export interface AuthenticationOptions {
   readonly callers: Callers
   /** The canonical URL of a server at the gateway, which its tokens are for (RFC 8707). */
   readonly resourceOf: (served: ServedServer) => string
-  /** `WWW-Authenticate` of a 401; with the error only where a token came. */
-  readonly challenge: (served: ServedServer, withToken: boolean) => string
+  /** `WWW-Authenticate` of a refusal (RFC 6750 section 3); of a 401 with the error only where a token came. */
+  readonly challenge: (served: ServedServer, error?: ChallengeError) => string
 }
 
 export interface Authenticated {
@@ -30,8 +31,12 @@ export type Authentication = (
 export function createAuthentication({ callers, resourceOf, challenge }: AuthenticationOptions): Authentication {
   const unauthorized = (response: ServerResponse, served: ServedServer, bearer: Bearer) => {
     const withToken = bearer.kind === 'token' || bearer.kind === 'malformed'
-    response.setHeader('WWW-Authenticate', challenge(served, withToken))
+    response.setHeader('WWW-Authenticate', challenge(served, withToken ? 'invalid_token' : undefined))
     refuse(response, 401, withToken ? 'invalid_token' : 'unauthorized', whyRefused(bearer))
+  }
+  const invalid = (response: ServerResponse, served: ServedServer, description: string) => {
+    response.setHeader('WWW-Authenticate', challenge(served, 'invalid_request'))
+    return refuse(response, 400, 'invalid_request', description)
   }
   const resources = new WeakMap<ServedServer, string>()
   const resourceFor = (served: ServedServer) => {
@@ -42,14 +47,9 @@ export function createAuthentication({ callers, resourceOf, challenge }: Authent
   return async (request, response, { url }, served) => {
     const bearer = bearerOf(request)
     if (bearer.kind === 'repeated')
-      return refuse(response, 400, 'invalid_request', 'The Authorization header was sent more than once.')
+      return invalid(response, served, 'The Authorization header was sent more than once.')
     if (url.search !== '' && url.searchParams.has('access_token'))
-      return refuse(
-        response,
-        400,
-        'invalid_request',
-        'Send the access token in the Authorization header, not in the URL.',
-      )
+      return invalid(response, served, 'Send the access token in the Authorization header, not in the URL.')
     if (bearer.kind !== 'token') return void unauthorized(response, served, bearer)
     const tokenHash = sha256(bearer.token)
     const caller = await callers.find(tokenHash)

@@ -12,12 +12,12 @@ import { flowCookie } from './upstream.ts'
 const INVALID =
   'This address does not match a pending sign-in: it was used before, has expired, or was not started here.'
 
-/** GET /auth/callback */
+/** GET /auth/callback, and /auth/callback/<provider> */
 export function createCallback(deps: SignInDeps): Handler {
   const { signIn, persons, tokens, checkAccess, settings, cookies, outcomes, log } = deps
 
-  const complete = async (query: URLSearchParams): Promise<Outcome> => {
-    const { provider, user, tokens: fresh, binding } = await signIn.answer(query)
+  const complete = async (redirected: URL): Promise<Outcome> => {
+    const { provider, user, tokens: fresh, binding } = await signIn.answer(redirected)
     const server = settings.servers.find(({ path }) => path === binding.server)
     if (!server && binding.server !== '')
       throw new BridgeError('access_not_granted', { message: 'The server of this sign-in is no longer offered.' })
@@ -32,9 +32,8 @@ export function createCallback(deps: SignInDeps): Handler {
   }
 
   return async (request, response, { url }) => {
-    const query = url.searchParams
-    const state = query.get('state') ?? ''
-    const binding = state === '' ? undefined : await signIn.binding(state)
+    const state = url.searchParams.get('state') ?? ''
+    const binding = state === '' ? undefined : await signIn.binding(url)
     const invalid = () => {
       log.warn('gateway:callback', { code: 'invalid_state' })
       if (/\btext\/html\b/.test(request.headers.accept ?? ''))
@@ -53,7 +52,7 @@ export function createCallback(deps: SignInDeps): Handler {
         failedPage('Another browser', ANOTHER, 'Go back to the browser in which you started.'),
       )
     }
-    const outcome = await complete(query).catch((thrown: unknown) => asBridgeError(thrown))
+    const outcome = await complete(url).catch((thrown: unknown) => asBridgeError(thrown))
     if (outcome instanceof BridgeError) {
       if (outcome.code === 'invalid_state' && outcome.details.state === undefined) return invalid()
       logFailed(log, 'gateway:sign-in-failed', outcome)

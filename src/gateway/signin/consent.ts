@@ -23,7 +23,7 @@ const COOKIE_PURPOSE = 'consent-cookie'
 const FORM_PURPOSE = 'consent-form'
 
 export function createConsent(deps: SignInDeps): Consent {
-  const { authorization, persons, settings, outcomes, log } = deps
+  const { authorization, persons, settings, signIn, outcomes, log } = deps
   const { isOurs, isOurToken, tokenFor } = createBinding(deps)
 
   /** Nothing waits here: for the browser that began it, because it is over. */
@@ -59,9 +59,13 @@ export function createConsent(deps: SignInDeps): Consent {
     async page(request, response, { parameters: { flow = '' } }) {
       const pending = await waiting(request, response, flow, goBack)
       if (!pending) return
-      const providers = providersFor(pending.server, settings)
-      if (providers.length === 0)
+      const names = providersFor(pending.server, settings)
+      if (names.length === 0)
         return finish(request, response, pending, errorFor({ code: 'config_invalid', message: NO_PROVIDER }))
+      const providers = await Promise.all(
+        // One that cannot be used says why when it is chosen.
+        names.map(async (name) => ({ name, scopes: await signIn.scopes(name).catch(() => []) })),
+      )
       sendPage(response, 200, consentPage({ pending, providers, formToken: tokenFor(request, response, flow) }))
     },
 

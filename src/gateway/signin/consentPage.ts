@@ -1,13 +1,19 @@
 // The page that asks a person whether an application may use an MCP server in their name: who asks, where the answer goes, and where to sign in
 import { isLoopback } from '../../secureUrl.ts'
 import type { PendingAuthorization } from '../ports.ts'
+import type { ServedServer } from '../settings.ts'
 import type { Page } from './page.ts'
 import { escapeHtml, shown, shownUri } from './shown.ts'
 
+interface Offered {
+  readonly name: string
+  readonly scopes: readonly string[]
+}
+
 export interface ConsentQuestion {
   readonly pending: PendingAuthorization
-  /** Names of the providers to choose from. */
-  readonly providers: readonly string[]
+  /** Those to choose from, with what each of them will be asked for. */
+  readonly providers: readonly Offered[]
   readonly formToken: string
 }
 
@@ -34,7 +40,7 @@ ${warningFor(redirectUri)}
 <input type="hidden" name="token" value="${escapeHtml(formToken)}">
 <p>If you did not start this yourself just now, choose No.</p>
 <div class="acts">
-${providers.map(providerButton).join('\n')}
+${providers.map((provider) => providerButton(provider, server)).join('\n')}
 <button class="no" name="answer" value="no">No</button>
 </div>
 </form>`,
@@ -44,8 +50,21 @@ ${providers.map(providerButton).join('\n')}
 const NOBODY_CHECKED =
   '<p>Its identity is not verified: any application can register here under any name. Check where the access goes.</p>'
 
-const providerButton = (name: string) =>
-  `<button name="answer" value="${escapeHtml(`yes:${name}`)}">Allow, and sign in with ${shown(labelOf(name))}</button>`
+const providerButton = ({ name, scopes }: Offered, { bearer }: ServedServer) => {
+  const label = shown(labelOf(name))
+  const asked = scopes.length === 0 ? 'no scopes' : `the scopes <code>${shown(scopes.join(' '), MOST_OF_SCOPES)}</code>`
+  const token =
+    bearer === 'user_token'
+      ? `<p class="soft note">The MCP server gets your own access token of ${label}, and can use it as you.</p>\n`
+      : ''
+  return `<div>
+<button name="answer" value="${escapeHtml(`yes:${name}`)}">Allow, and sign in with ${label}</button>
+${token}<p class="soft scopes">${label} is asked for ${asked}.</p>
+</div>`
+}
+
+/** Of all names together: they are from the configuration, and none of them is left out. */
+const MOST_OF_SCOPES = 10_000
 
 /** As people write it. */
 export const labelOf = (provider: string): string => LABELS[provider] ?? provider

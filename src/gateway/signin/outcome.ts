@@ -78,6 +78,8 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
   consent_required: `${START} Consent at the provider, or have an administrator grant it there. prompt: consent in config.yaml asks each time.`,
   login_failed: `${START} If it keeps failing, show the message above to the operator of this gateway.`,
   invalid_client: 'Check client_id and client_secret of this provider in config.yaml; a secret may have expired there.',
+  redirect_uri_mismatch:
+    'Register exactly the callback_url with the provider or, where there are several, the redirect URI that serve prints for it at its start.',
   invalid_target: 'Set resource: none for this provider in config.yaml.',
   id_token_missing: 'Add openid to the scopes of this provider in config.yaml.',
   token_expired: ANEW,

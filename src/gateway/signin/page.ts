@@ -20,6 +20,7 @@ code { padding: .1em .35em; background: var(--paper); border: 1px solid var(--li
 .warning { padding: .8rem 1rem; border: 1px solid var(--warn); border-radius: .6rem; background: var(--warned) }
 .warning strong { color: var(--warn) }
 a { color: var(--act) }
+.note, .scopes { margin-top: .35rem; font-size: .85rem } .scopes { max-height: 7.5rem; overflow-y: auto }
 .acts { display: grid; gap: .6rem; margin-top: 1.4rem }
 button, .button { display: block; width: 100%; min-height: 2.75rem; padding: .6rem 1rem; border: 1px solid var(--act); border-radius: .6rem; background: var(--act); color: var(--on); font: inherit; font-weight: 600; text-align: center; text-decoration: none; cursor: pointer }
 button.no { background: transparent; color: var(--ink); border-color: var(--line) }

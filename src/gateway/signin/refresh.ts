@@ -18,7 +18,9 @@ export function createRefreshEndpoint({ callerOf, tokens, settings, log }: SignI
         error: cameWith ? 'invalid_token' : 'unauthorized',
         error_description: 'Send an access token that this gateway issued: Authorization: Bearer TOKEN.',
       }
-      return sendJson(response, 401, body, { 'www-authenticate': challenge(only, cameWith) })
+      return sendJson(response, 401, body, {
+        'www-authenticate': challenge(only, cameWith ? 'invalid_token' : undefined),
+      })
     }
     const result = await tokens.refreshNow(caller.person).catch((thrown: unknown) => asBridgeError(thrown))
     if (!('code' in result)) {

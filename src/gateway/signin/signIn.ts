@@ -18,7 +18,7 @@ export interface GatewaySignInHandlers {
   readonly back: Handler
   /** GET /auth/login */
   readonly login: Handler
-  /** GET /auth/callback */
+  /** GET /auth/callback, and /auth/callback/<provider> */
   readonly callback: Handler
   /** POST /auth/refresh */
   readonly refresh: Handler

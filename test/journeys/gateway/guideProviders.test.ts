@@ -195,12 +195,14 @@ describe('Microsoft/Azure AD Issues', () => {
 })
 
 describe('GitHub OAuth Issues', () => {
-  test('Issue: "Redirect URI not allowed": the client and the log have GitHub\'s sentence, and callback_url is what GitHub was asked with', async () => {
+  test('Issue: "Redirect URI not allowed": the client and the log have GitHub\'s sentence, and GitHub was asked with its own address below callback_url', async () => {
     providers.github.state.redirectUri = 'http://localhost:8080/other'
     const words = 'The redirect_uri MUST match the registered callback URL'
     await ends('github', { error: 'server_error', code: 'redirect_uri_mismatch', words, hint: /Register exactly/ })
     const { out } = await type('cat config.yaml | grep callback_url')
-    expect(out).toBe(`callback_url: ${providers.github.seen.authorize.at(-1)?.redirect_uri}\n`)
+    expect(providers.github.seen.authorize.at(-1)?.redirect_uri).toBe(
+      `${out.trim().replace('callback_url: ', '')}/github`,
+    )
     providers.github.state.redirectUri = undefined
   })
 

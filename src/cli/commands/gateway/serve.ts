@@ -8,6 +8,7 @@ import { configFrom, type LoadOptions, loadFile } from '../../../config/load.ts'
 import { secretsOf } from '../../../config/secrets.ts'
 import { certificateWarnings } from '../../../config/serve/certificate.ts'
 import { placesIn } from '../../../config/serve/faults.ts'
+import { redirectUrisToRegister } from '../../../config/serve/redirectUris.ts'
 import { serveSettings, withoutServers } from '../../../config/serve/serveSettings.ts'
 import { serveWarnings } from '../../../config/serve/warnings.ts'
 import { withoutKey } from '../../../doctor/gatewayChecks.ts'
@@ -97,11 +98,15 @@ const secretsIn = ({ servers, providers, clients }: ServeSettings) => [
 ]
 
 /** For the person who started it: where it listens, what is behind it, and what to paste into a host. */
-function startText({ publicUrl, servers, providers }: ServeSettings, url: string, database: string): string {
+function startText(settings: ServeSettings, url: string, database: string): string {
+  const { publicUrl, callbackUrl, servers, providers } = settings
+  const each = redirectUrisToRegister(settings)
   return [
     `Listening on ${url}${url === publicUrl ? '' : `, reached as ${publicUrl}`}`,
     `Database: ${database}`,
-    `Sign-in: ${providers.map(({ name }) => name).join(', ')} (redirect URI ${publicUrl}/auth/callback)`,
+    ...(each.length === 0
+      ? [`Sign-in: ${providers.map(({ name }) => name).join(', ')} (redirect URI ${callbackUrl})`]
+      : ['Sign-in, with the redirect URI to register at each provider:', ...each.map((line) => `  ${line}`)]),
     'MCP servers, and the URL for a host:',
     ...servers.map(({ path, url: to }) => `  ${publicUrl}${path}  →  ${shownUrl(to)}`),
     '',

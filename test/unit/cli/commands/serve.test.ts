@@ -117,6 +117,18 @@ test('it says where it listens, with whom people sign in, and the URL for a host
   await one.closed
 })
 
+test('with several providers, it says what to register at each', async () => {
+  const github = 'github: { client_id: id, client_secret: canary-secret }'
+  const one = setUp(YAML.replace('providers: {', `providers: { ${github},`))
+  await isUp(one)
+  one.send('SIGTERM')
+  expect(await one.started).toBe(0)
+  expect(one.said()).toContain(`Sign-in, with the redirect URI to register at each provider:
+  github: https://mcp.example.com/auth/callback/github
+  google: https://mcp.example.com/auth/callback/google, or https://mcp.example.com/auth/callback if its metadata has authorization_response_iss_parameter_supported: true
+`)
+})
+
 test.each([
   ['SIGTERM', 0],
   ['SIGINT', 130],

@@ -77,6 +77,14 @@ ${CLIENT}serve: { access: { emails: [ann@example.org] } }\n`)
   expect(found.access).toMatchObject({ emails: ['ann@example.org'], groups: [] })
 })
 
+test.each(['a/b', 'a%2Fb', '..', 'a;b', 'a?b'])('of several providers, none has the name %j', async (name) => {
+  const client = '{ client_id: i, issuer: "https://sso.example" }'
+  expect(await fault(`${SERVER}providers: { "${name}": ${client}, other: ${client} }\n`)).toContain(
+    'cannot end its redirect URI',
+  )
+  expect(settings(`${SERVER}providers: { "${name}": ${client} }\n`).providers).toHaveLength(1)
+})
+
 test('two clients at one provider, and two services of one host that have issuers of their own, are taken', () => {
   const names = (providers: string) =>
     settings(`${SERVER}providers: { ${providers} }\n`).providers.map(({ name }) => name)
@@ -301,6 +309,20 @@ describe('a warning', () => {
     test('does not come where there is one', () => {
       expect(warned(`${SERVER}${CLIENT}serve: { access: { subjects: ["1234"], groups: [admins] } }\n`)).toBe('')
     })
+  })
+
+  test('has nothing to say of redirect URIs, but what to register where is said, of several providers', () => {
+    const notes = (providers: string) => {
+      const file = read(`${SERVER}providers: { google: { client_id: i, client_secret: s }${providers} }\n`)
+      return serveNotes(file, serveSettings(file, { allowHttp: false }))
+    }
+    const plain = `"sso & co": { client_id: i, ${endpointsAt('a')} }`
+    expect(notes('')).toEqual([])
+    expect(notes(`, github: { client_id: i, client_secret: s }, ${plain}`)).toEqual([
+      'Redirect URI to register at google: http://localhost:8080/auth/callback/google, or http://localhost:8080/auth/callback if its metadata has authorization_response_iss_parameter_supported: true',
+      'Redirect URI to register at github: http://localhost:8080/auth/callback/github',
+      'Redirect URI to register at sso & co: http://localhost:8080/auth/callback/sso%20%26%20co',
+    ])
   })
 
   test('is no matter of Authorization in forward_headers, but what it means is said', () => {

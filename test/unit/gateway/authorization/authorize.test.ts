@@ -15,6 +15,19 @@ test('a person who agrees sends the client a code, its state and the issuer', as
   ])
 })
 
+test.each([
+  ['response_mode', { response_mode: '' }],
+  ['redirect_uri', { redirect_uri: '' }],
+  [
+    'every optional one',
+    { response_mode: '', redirect_uri: '', resource: '', prompt: '', login_hint: '', request: '' },
+  ],
+])('%s without a value counts as omitted (RFC 6749 section 3.1)', async (_title, more) => {
+  const stage = await startAuthorization()
+  const { answer } = await stage.code(await registered(stage), more)
+  expect(answer.get('code')).toEqual(expect.any(String))
+})
+
 test('a person who refuses sends the client an error with its state and the issuer', async () => {
   const stage = await startAuthorization()
   const id = await registered(stage)

@@ -50,6 +50,9 @@ test.each([
   ['no JSON', { body: '<html>' }],
   ['an array', { body: [] }],
   ['a document of another client', { body: document('https://client.example/other.json') }],
+  ['no name', { body: document(ID, { client_name: undefined }) }],
+  ['an empty name', { body: document(ID, { client_name: ' ' }) }],
+  ['no redirect URIs', { body: document(ID, { redirect_uris: undefined }) }],
   ['a secret', { body: document(ID, { client_secret: 'x', token_endpoint_auth_method: 'client_secret_post' }) }],
   [
     'a redirect URI that nobody may have',

@@ -27,6 +27,7 @@ test('a client is told what it got, and nothing else', async () => {
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
     token_endpoint_auth_method: 'none',
+    application_type: 'native',
     scope: 'mcp',
   })
   expect(stage.fetched).toEqual([])

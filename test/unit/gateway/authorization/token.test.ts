@@ -56,6 +56,49 @@ test.each([
   expect(logged?.fields).toEqual({ code: 'invalid_grant', message: expect.stringContaining(words) })
 })
 
+test.each([
+  ['none', undefined],
+  ['an empty', ''],
+])(
+  'a client of OAuth 2.1 that sends %s redirect URI with its code gets tokens, bound by its verifier',
+  async (_title, redirect_uri) => {
+    const stage = await startAuthorization()
+    // At another port than the registered one, and not the only one.
+    const { client_id } = await registered(stage, {
+      redirect_uris: ['http://127.0.0.1:1/callback', 'http://127.0.0.1:1/b'],
+    })
+    const redeem = ({ code, verifier: code_verifier }: { code: string; verifier: string }) => {
+      const form = { grant_type: 'authorization_code', client_id, code, code_verifier, resource: stage.resource }
+      return stage.post('/token', { ...form, ...(redirect_uri === undefined ? {} : { redirect_uri }) })
+    }
+    const { status, access } = await tokensOf(await redeem(await stage.code(client_id)))
+    expect([status, await stage.isAlive(access)]).toEqual([200, true])
+    const { code, verifier } = await stage.code(client_id)
+    expect((await redeem({ code, verifier: verifier.toUpperCase() })).status).toBe(400)
+    expect((await redeem({ code, verifier })).status).toBe(400)
+  },
+)
+
+test('an answer without a cookie has no Set-Cookie', async () => {
+  const stage = await startAuthorization()
+  const { client_id: id } = await registered(stage)
+  const answers = [
+    await stage.redeem(id, await stage.code(id)),
+    await stage.redeem('nobody', { code: 'c', verifier: 'v' }),
+  ]
+  answers.push(await stage.register(), await fetch(`${stage.origin}/authorize/over`))
+  for (const { headers } of answers) expect(headers.getSetCookie()).toEqual([])
+})
+
+test('a parameter without a value counts as omitted', async () => {
+  const stage = await startAuthorization()
+  const { client_id: id } = await registered(stage)
+  const empty = { audience: '', client_secret: '', client_assertion: '', client_assertion_type: '', scope: '' }
+  const tokens = await tokensOf(await stage.redeem(id, await stage.code(id), empty))
+  expect(tokens.status).toBe(200)
+  expect((await stage.refresh(id, tokens.refresh, empty)).status).toBe(200)
+})
+
 test('a code is dead after one try of another client', async () => {
   const stage = await startAuthorization()
   const { client_id: id } = await registered(stage)

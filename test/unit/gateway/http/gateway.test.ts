@@ -52,13 +52,14 @@ describe('the metadata of a protected resource', () => {
 
   test('is where the challenge says, which names an error only where a token came', () => {
     const challenge = createChallenge('https://mcp.example.com/')
-    expect(challenge(served('/mcp/work', 'work'), false)).toBe(
+    expect(challenge(served('/mcp/work', 'work'))).toBe(
       'Bearer resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/mcp/work", scope="mcp"',
     )
-    expect(challenge(served('/mcp'), true)).toMatch(
+    expect(challenge(served('/mcp'), 'invalid_token')).toMatch(
       /^Bearer resource_metadata="[^"]+\/mcp", scope="mcp", error="invalid_token", error_description="[^"]+"$/,
     )
-    expect(challenge(undefined, false)).toBe('Bearer scope="mcp"')
+    expect(challenge(served('/mcp'), 'invalid_request')).toContain('error="invalid_request", error_description=')
+    expect(challenge(undefined)).toBe('Bearer scope="mcp"')
     expect(resourceOf('http://localhost:8080', served('/mcp'))).toBe('http://localhost:8080/mcp')
   })
 })
@@ -93,6 +94,7 @@ describe('a handler', () => {
     ['GET', '/auth/consent/flow-1/back', 'back', { flow: 'flow-1' }],
     ['GET', '/auth/login?server=work', 'login', {}],
     ['GET', '/auth/callback?code=test&state=test', 'callback', {}],
+    ['GET', '/auth/callback/github?code=test&state=test', 'callback', { provider: 'github' }],
     ['POST', '/auth/refresh', 'refresh', {}],
     ['GET', '/.well-known/jwks.json', 'jwks', {}],
     ['POST', '/mcp/endpoint', 'mcp', {}],

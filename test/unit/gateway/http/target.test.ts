@@ -117,6 +117,8 @@ describe('a request target', () => {
     '/health/',
     '/health/x',
     '/auth/callback/',
+    '/auth/callback/github/',
+    '/auth/callback/github/x',
     '/callback',
     '/auth',
     '/metrics',
@@ -165,6 +167,7 @@ describe('a method', () => {
     ['HEAD', '/token', 'POST, OPTIONS'],
     ['GET', '/auth/refresh', 'POST, OPTIONS'],
     ['POST', '/auth/callback', 'GET, HEAD, OPTIONS'],
+    ['POST', '/auth/callback/github', 'GET, HEAD, OPTIONS'],
     ['DELETE', '/auth/consent/f', 'GET, POST, HEAD, OPTIONS'],
   ])('%s of %s is answered with 405 and what is allowed', async (method, target, allowed) => {
     const { port } = await startShell()

@@ -31,14 +31,14 @@ describe('a request', () => {
     [['Authorization: Bearer unknown'], 401, 'invalid_token'],
     [[`Authorization: Bearer ${'a'.repeat(5_000)}`], 401, 'invalid_token'],
     [['Authorization: token-ada'], 401, ''],
-    [['Authorization: Bearer token-ada', 'authorization: Bearer token-bob'], 400, ''],
-    [['Authorization: Bearer token-ada', 'Authorization: Bearer token-ada'], 400, ''],
+    [['Authorization: Bearer token-ada', 'authorization: Bearer token-bob'], 400, 'invalid_request'],
+    [['Authorization: Bearer token-ada', 'Authorization: Bearer token-ada'], 400, 'invalid_request'],
   ])('with %j is refused with %i', async (headers, status, error) => {
     const { port, got } = await startKit()
     const text = await rawClient(port, rawRequest(headers, CALL)).end
     expect(text).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
     expect(/^www-authenticate: (.*)\r$/im.exec(text)?.[1]).toBe(
-      status === 401 ? `Bearer resource_metadata="/mcp"${error && `, error="${error}"`}` : undefined,
+      `Bearer resource_metadata="/mcp"${error && `, error="${error}"`}`,
     )
     expect(got).toEqual([])
   })
@@ -50,7 +50,11 @@ describe('a request', () => {
 
   test.each(['/mcp?access_token=token-ada', '/mcp?a=1&access%5Ftoken=token-ada'])('to %s is refused', async (path) => {
     const kit = await startKit()
-    expect((await post(kit, CALL, {}, path)).status).toBe(400)
+    const { status, headers } = await post(kit, CALL, {}, path)
+    expect([status, headers.get('www-authenticate')]).toEqual([
+      400,
+      'Bearer resource_metadata="/mcp", error="invalid_request"',
+    ])
     expect(kit.got).toEqual([])
   })
 

@@ -101,7 +101,8 @@ test.skipIf(!isHere)('a page of others can neither frame it nor send its form', 
 })
 
 test.skipIf(!isHere)('it fits a small screen, and its own policy refuses nothing on it', async () => {
-  const { context, flow } = await open()
+  const { context, flow, world } = await open()
+  world.state.scopes = Array.from({ length: 30 }, (_, index) => `https://api.example/auth/scope-${index}.readonly`)
   const page = await context.newPage()
   const said: string[] = []
   page.on('console', (message) => said.push(message.text()))
@@ -109,5 +110,7 @@ test.skipIf(!isHere)('it fits a small screen, and its own policy refuses nothing
   await page.goto(await flow())
   expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320)
   expect(await page.evaluate("getComputedStyle(document.querySelector('main')).borderTopWidth")).toBe('1px')
+  // Thirty scopes do not push No away.
+  expect(await page.evaluate("document.querySelector('.scopes').clientHeight")).toBeLessThanOrEqual(120)
   expect(said.filter((text) => /policy|refused/i.test(text))).toEqual([])
 })

@@ -45,10 +45,14 @@ async function gateway(provider: Partial<ServedProvider> & { name: string }, acc
   })
   const signIn = async () => {
     const { url, state } = await composed.signIn.begin(provider.name, { flow: 'flow-1' })
-    return composed.signIn.answer((await browse(url)).searchParams).then((answered) => ({ ...answered, state }))
+    return composed.signIn.answer(await browse(url)).then((answered) => ({ ...answered, state }))
   }
   return { ...composed, begin: composed.signIn.begin, signInOnce: signIn, attempts, store: tokens, moved, log }
 }
+
+/** A provider's redirect. */
+const at = (state: string, more: Record<string, string> = {}) =>
+  new URL(`${CALLBACK}?${new URLSearchParams({ state, ...more })}`)
 
 /** A browser with cookies, up to our callback. */
 async function browse(start: URL): Promise<URL> {
@@ -138,30 +142,30 @@ describe('at a real OpenID provider', () => {
     const server = await realServer({ client_secret: 'secret' })
     const { signIn, begin } = await gateway({ name: 'corp', issuer: server.issuer })
     const { url, state } = await begin('corp', { flow: 'f', browser: 'b' })
-    expect(await signIn.binding(state)).toEqual({ flow: 'f', browser: 'b' })
-    const { searchParams } = await browse(url)
-    const both = await Promise.allSettled([signIn.answer(searchParams), signIn.answer(searchParams)])
+    expect(await signIn.binding(at(state))).toEqual({ flow: 'f', browser: 'b' })
+    const redirected = await browse(url)
+    const both = await Promise.allSettled([signIn.answer(redirected), signIn.answer(redirected)])
     expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
-    expect(await codeOf(signIn.answer(searchParams))).toMatchObject({ code: 'invalid_state', details: {} })
-    expect(await signIn.binding(state)).toBeUndefined()
+    expect(await codeOf(signIn.answer(redirected))).toMatchObject({ code: 'invalid_state', details: {} })
+    expect(await signIn.binding(at(state))).toBeUndefined()
   })
 
   test('an error that names another issuer uses nothing up; a code that does is refused', async () => {
     const server = await realServer({ client_secret: 'secret' })
     const { signIn, begin } = await gateway({ name: 'corp', issuer: server.issuer })
     const { url, state } = await begin('corp', {})
-    const forged = new URLSearchParams({ state, error: 'access_denied', iss: 'https://evil.example' })
+    const forged = at(state, { error: 'access_denied', iss: 'https://evil.example' })
     expect((await codeOf(signIn.answer(forged))).code).toBe('invalid_state')
-    const { searchParams } = await browse(url)
-    searchParams.set('iss', 'https://evil.example')
-    expect(await codeOf(signIn.answer(searchParams))).toMatchObject({ code: 'issuer_mismatch' })
+    const redirected = await browse(url)
+    redirected.searchParams.set('iss', 'https://evil.example')
+    expect(await codeOf(signIn.answer(redirected))).toMatchObject({ code: 'issuer_mismatch' })
     expect(server.counts.codeGrants).toBe(0)
   })
 
   test.each(['', 'unknown'])('no sign-in waits under the state %j', async (state) => {
     const { signIn } = await gateway({ name: 'corp', issuer: 'https://id.example.org' })
-    expect(await signIn.binding(state)).toBeUndefined()
-    expect((await codeOf(signIn.answer(new URLSearchParams({ state, code: 'c' })))).code).toBe('invalid_state')
+    expect(await signIn.binding(at(state))).toBeUndefined()
+    expect((await codeOf(signIn.answer(at(state, { code: 'c' })))).code).toBe('invalid_state')
   })
 
   test('tokens are kept for each person, sent as long as they live, and refreshed', async () => {
@@ -187,6 +191,39 @@ describe('at a real OpenID provider', () => {
     expect(await codeOf(tokens.refreshNow(person))).toMatchObject({ code: 'token_expired' })
     expect((await codeOf(tokens.refreshNow(personOf(server.issuer, 'nobody')))).code).toBe('token_expired')
   })
+})
+
+test.each([
+  ['google', {}],
+  ['microsoft', {}],
+  ['github', {}],
+  ['plain', {}],
+  ['plain', { scopes: ['repo', 'user'] }],
+  ['plain', { authorizeParameters: { scope: 'all' } }],
+  ['google', { scopes: ['email', 'https://api.example/read'] }],
+] as const)('what %s will be asked for is known before, without a question to it: %j', async (kind, more) => {
+  const { signIn, begin, server } = await dressed(kind, {
+    ...more,
+    ...(kind === 'plain' && {
+      ...{ name: 'it', issuer: undefined },
+      endpoints: {
+        ...{ authorization_endpoint: 'http://127.0.0.1:1/a', token_endpoint: 'http://127.0.0.1:1/t' },
+        userinfo_endpoint: 'http://127.0.0.1:1/u',
+      },
+    }),
+  })
+  const name = kind === 'plain' ? 'it' : kind
+  const scopes = await signIn.scopes(name)
+  expect(server.seen.authorize).toEqual([])
+  expect(scopes.join(' ')).toBe((await begin(name, {})).url.searchParams.get('scope') ?? '')
+})
+
+test('of a provider whose metadata is not known yet, all that it may be asked for is said', async () => {
+  const server = await realServer({ client_secret: 'secret' })
+  const { signIn, begin } = await gateway({ name: 'corp', issuer: server.issuer })
+  expect(await signIn.scopes('corp')).toEqual(['openid', 'email', 'profile', 'offline_access'])
+  const { url } = await begin('corp', {})
+  expect((await signIn.scopes('corp')).join(' ')).toBe(url.searchParams.get('scope'))
 })
 
 /** Claims and what was asked, at one that plays `kind`. */

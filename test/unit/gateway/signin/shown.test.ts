@@ -28,7 +28,7 @@ test('a redirect URI is shown whole, its host as it is looked up', () => {
   expect(shownUri('http://127.0.0.1:4711/cb?x=1&y=2')).toBe('http://127.0.0.1:4711/cb?x=1&#38;y=2')
 })
 
-const page = (members: Partial<PendingAuthorization>) =>
+const page = (members: Partial<PendingAuthorization>, scopes: readonly string[] = []) =>
   consentPage({
     pending: {
       ...{ flow: 'flow', clientId: 'c', clientName: 'Notebook', documentHost: undefined, scope: 'mcp' },
@@ -40,7 +40,10 @@ const page = (members: Partial<PendingAuthorization>) =>
       },
       ...members,
     },
-    providers: ['google', 'corp'],
+    providers: [
+      { name: 'google', scopes: ['openid', 'email'] },
+      { name: 'corp', scopes },
+    ],
     formToken: 'token',
   }).body
 
@@ -76,6 +79,20 @@ describe('the consent page', () => {
   test('says which host serves a metadata document, and that nobody checked a registered client', () => {
     expect(page({ documentHost: 'client.example' })).toContain('Its metadata is at <code>client.example</code>')
     expect(page({})).toContain('Its identity is not verified')
+  })
+
+  test('says below each provider which scopes it is asked for, whole and escaped', () => {
+    expect(page({})).toContain('Google is asked for the scopes <code>openid email</code>.</p>')
+    expect(page({})).toContain('corp is asked for no scopes.</p>')
+    const many = Array.from({ length: 30 }, (_, index) => `https://api.example/auth/${index}.readonly`)
+    expect(page({}, [...many, '<b>"'])).toContain(`corp is asked for the scopes <code>${many.join(' ')} &#60;b&#62;`)
+  })
+
+  test('says that a server gets the person’s own token only where it does', () => {
+    const words = 'The MCP server gets your own access token of Google'
+    expect(page({ server: aServer({ bearer: 'user_token' }) })).toContain(words)
+    for (const bearer of ['assertion', 'none'] as const)
+      expect(page({ server: aServer({ bearer }) })).not.toContain('own access token')
   })
 
   test('has no markup of a client, and no empty name', () => {
