@@ -9,13 +9,54 @@ const MODERN_ERRORS: readonly unknown[] = [HEADER_MISMATCH, MISSING_CAPABILITY, 
 /** Errors of JSON-RPC itself, which servers of both eras give. */
 const COMMON_ERRORS: readonly unknown[] = [-32700, -32601, -32602, -32603]
 
-/** Whether an answer to a request of 2026 looks as if the server did not know that revision. `isProven`: it has shown in this run that it does. */
-export function doubtsModern(answer: Message, isProven: boolean): boolean {
-  if (!answer.failed) return false
-  const code = valueIn(answer.bytes, find(answer.bytes, ['error', 'code']))
-  if (MODERN_ERRORS.includes(code)) return false
-  return !isProven || !COMMON_ERRORS.includes(code)
+/** What a server has shown in this run. */
+export interface Shown {
+  /** It speaks 2026. */
+  readonly isProven: boolean
+  /** Errors that a server of 2026 gave, as it said when it was asked because of them. */
+  readonly known: KnownErrors
 }
+
+/** Whether an answer to a request of 2026 looks as if the server did not know that revision. */
+export function doubtsModern(answer: Message, { isProven, known }: Shown): boolean {
+  if (!answer.failed) return false
+  const code = codeIn(answer)
+  if (MODERN_ERRORS.includes(code)) return false
+  return !isProven || !(COMMON_ERRORS.includes(code) || known.has(answer))
+}
+
+export interface KnownErrors {
+  has(answer: Message): boolean
+  add(answer: Message): void
+}
+
+/** More are not kept. */
+const MOST_ERRORS = 100
+const LONGEST_TEXT = 300
+
+export function createKnownErrors(): KnownErrors {
+  const keys = new Set<string>()
+  return {
+    has: (answer) => keys.has(keyOf(answer)),
+    add(answer) {
+      if (keys.size === MOST_ERRORS) keys.clear()
+      keys.add(keyOf(answer))
+    },
+  }
+}
+
+/**
+ * The code is enough for one that is the application's own. Those that JSON-RPC reserves (2.0 section 5.1) are also what servers of 2025
+ * refuse a message with that comes without a session: there, another message may mean another thing.
+ */
+function keyOf(answer: Message): string {
+  const code = codeIn(answer)
+  const isReserved = typeof code !== 'number' || (code >= -32768 && code <= -32000)
+  const text = isReserved ? (stringIn(answer.bytes, find(answer.bytes, ['error', 'message'])) ?? '') : ''
+  return `${code} ${text.slice(0, LONGEST_TEXT)}`
+}
+
+const codeIn = ({ bytes }: Message) => valueIn(bytes, find(bytes, ['error', 'code']))
 
 /** The same of what was thrown instead of an answer: a 4xx whose body is no JSON-RPC, and that is not about the sign-in or the load. */
 export function doubtsModernThrown(thrown: unknown): boolean {
@@ -25,8 +66,8 @@ export function doubtsModernThrown(thrown: unknown): boolean {
 }
 
 /** Whether an answer is an error that only servers of 2026 give: they have not looked at the message. */
-export const isModernRefusal = ({ failed, bytes }: Message): boolean =>
-  failed === true && MODERN_ERRORS.includes(valueIn(bytes, find(bytes, ['error', 'code'])))
+export const isModernRefusal = (answer: Message): boolean =>
+  answer.failed === true && MODERN_ERRORS.includes(codeIn(answer))
 
 /** Whether an answer to initialize looks as if the server spoke 2026 only. */
 export function doubtsHandshake(answer: Message): boolean {

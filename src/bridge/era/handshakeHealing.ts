@@ -7,7 +7,7 @@ import type { Deliver } from '../http/body/messages.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import { type Message, parseMessage } from '../message/message.ts'
 import { behindTheHost, sendAgain } from './behind.ts'
-import { doubtsHandshake, doubtsHandshakeThrown, doubtsModernThrown } from './doubt.ts'
+import { createKnownErrors, doubtsHandshake, doubtsHandshakeThrown, doubtsModernThrown } from './doubt.ts'
 import type { Chosen, Conversations, HandshakeSideOptions } from './handshakeSide.ts'
 import type { Held } from './hold.ts'
 import { holdDoubtfulModern, type Proof, release } from './holding.ts'
@@ -39,7 +39,7 @@ const LISTS = ['tools', 'prompts', 'resources']
 export function createHandshakeHealing(options: HandshakeHealingOptions): HandshakeHealing {
   const { era, inFlight, conversations, use, log, deliver } = options
   /** What a message that failed found out, for all that failed beside it. */
-  const changes = new WeakMap<Chosen, Promise<Chosen | undefined>>()
+  const changes = new WeakMap<Chosen, Promise<Chosen | 'same' | undefined>>()
 
   const introduceTo = async (conversation: LegacyConversation, initialize: Message, cause: Cause) => {
     const answer = await behindTheHost(conversation, inFlight, initialize, cause, deliver)
@@ -48,18 +48,22 @@ export function createHandshakeHealing(options: HandshakeHealingOptions): Handsh
     return answer
   }
 
-  /** Whom the server is spoken to by what it says of itself now; undefined: as before. */
-  const other = async ({ isModern, initialize }: Chosen, cause: Cause): Promise<Chosen | undefined> => {
+  /** How the server is spoken to by what it says of itself now; 'same': as before, undefined: it says nothing. */
+  const look = async ({ isModern, initialize }: Chosen, cause: Cause): Promise<Chosen | 'same' | undefined> => {
     const asked = await era.ask(hostInfoIn(initialize), cause).catch(() => undefined)
     if (asked?.era === undefined) return undefined
     const isOther = asked.era === '2026' && !hasHandshake(asked.discover)
-    if (isOther === isModern) return undefined
+    if (isOther === isModern) return 'same'
     return { conversation: await conversations.open(isOther), isModern: isOther, initialize, isProven: true }
   }
+  const other = async (chosen: Chosen, cause: Cause): Promise<Chosen | undefined> => {
+    const found = await look(chosen, cause)
+    return found === 'same' ? undefined : found
+  }
 
-  const change = async (chosen: Chosen): Promise<Chosen | undefined> => {
-    const next = await other(chosen, 'background')
-    if (!next) return undefined
+  const change = async (chosen: Chosen): Promise<Chosen | 'same' | undefined> => {
+    const next = await look(chosen, 'background')
+    if (!next || next === 'same') return next
     const answer = await introduceTo(next.conversation, next.initialize, 'background')
     if (!answer || answer.failed) return undefined
     log.info('proxy:era', { reason: 'the server has changed' })
@@ -107,7 +111,7 @@ export function createHandshakeHealing(options: HandshakeHealingOptions): Handsh
       if (!answer && (!isDoubtful || open.size !== message.asks.length)) throw thrown
       signal.throwIfAborted()
       const next = await changeOnce(chosen)
-      if (!next) {
+      if (!next || next === 'same') {
         changes.delete(chosen)
         if (answer) chosen.isAsItWas = true
         else if (doubtsModernThrown(thrown)) chosen.isAsItWasFor4xx = true
@@ -118,12 +122,17 @@ export function createHandshakeHealing(options: HandshakeHealingOptions): Handsh
     },
     async carryModern(chosen, pending, deliver) {
       // What proves something is seen in the server's own answers: others are given here, and all are translated.
-      const proof: Proof = { isProven: chosen.isProven, onWithoutType: () => undefined }
+      chosen.known ??= createKnownErrors()
+      const proof: Proof = { isProven: chosen.isProven, known: chosen.known, onWithoutType: () => undefined }
       const held = await holdDoubtfulModern(chosen.conversation, pending, proof, deliver)
       if (!held) return
       const next = await changeOnce(chosen)
-      if (next) return sendAgain(next.conversation, inFlight, pending, deliver)
+      if (next && next !== 'same') return sendAgain(next.conversation, inFlight, pending, deliver)
       changes.delete(chosen)
+      if (next === 'same') {
+        chosen.isProven = true
+        if (held.answer) chosen.known.add(held.answer)
+      }
       await release(held, pending, deliver)
     },
     heard(chosen, answer) {

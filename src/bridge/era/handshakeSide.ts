@@ -8,7 +8,7 @@ import type { Deliver } from '../http/body/messages.ts'
 import { type InFlight, OVER, type PendingRequest } from '../message/inFlight.ts'
 import { isAnswerTo, isInitialize, type Message } from '../message/message.ts'
 import { rpcError } from '../message/rpcError.ts'
-import { doubtsHandshake, doubtsHandshakeThrown, isModernRefusal } from './doubt.ts'
+import { doubtsHandshake, doubtsHandshakeThrown, isModernRefusal, type KnownErrors } from './doubt.ts'
 import { createHold, type Held } from './hold.ts'
 import { hostInfoIn } from './hostInfo.ts'
 import type { ServerEra } from './serverEra.ts'
@@ -37,6 +37,8 @@ export interface Chosen {
   isAsItWas?: boolean
   /** The same of a 4xx that says nothing else. */
   isAsItWasFor4xx?: boolean
+  /** Errors that have raised the doubt whether the server still is of 2026, and it is. */
+  known?: KnownErrors
 }
 
 export function createHandshakeSide(options: HandshakeSideOptions): LegacyConversation {

@@ -2,12 +2,11 @@
 import type { Conversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import { OVER, type PendingRequest } from '../message/inFlight.ts'
-import { doubtsModern, doubtsModernThrown } from './doubt.ts'
+import { doubtsModern, doubtsModernThrown, type Shown } from './doubt.ts'
 import { createHold, type Held } from './hold.ts'
 import { isWithoutType } from './supported.ts'
 
-export interface Proof {
-  /** The server has shown in this run that it speaks 2026. */
+export interface Proof extends Shown {
   isProven: boolean
   /** Its first result names no type: it may be of a server from before 2026 that has no sessions. */
   onWithoutType(): void
@@ -22,7 +21,7 @@ export async function holdDoubtfulModern(
 ): Promise<Held | undefined> {
   const hold = createHold(
     pending,
-    (answer) => doubtsModern(answer, proof.isProven),
+    (answer) => doubtsModern(answer, proof),
     (answer) => {
       if (answer.answers.length > 0 && !answer.failed && !proof.isProven) {
         proof.isProven = true

@@ -13,7 +13,7 @@ import { find, valueIn } from '../message/pick.ts'
 import { rpcError } from '../message/rpcError.ts'
 import { splice } from '../message/splice.ts'
 import { sendAgain } from './behind.ts'
-import { doubtsHandshakeThrown, isModernRefusal } from './doubt.ts'
+import { createKnownErrors, doubtsHandshakeThrown, isModernRefusal } from './doubt.ts'
 import { createHold, type Held } from './hold.ts'
 import { holdDoubtfulModern, type Proof, release } from './holding.ts'
 import { hostInfoIn } from './hostInfo.ts'
@@ -43,24 +43,25 @@ export function createModernSide(options: ModernSideOptions): ModernConversation
     log.info('proxy:translated', { host: '2026', server: '2025' })
     return options.toLegacy()
   })
-  const proof: Proof = { isProven: false, onWithoutType: () => undefined }
+  const proof: Proof = { isProven: false, known: createKnownErrors(), onWithoutType: () => undefined }
   /** An error of 2026 has raised the doubt whether the server still is of 2025, and it is. */
   let isAsItWas = false
   /** What the messages that failed together have found out. */
-  let asking: Promise<boolean> | undefined
+  let asking: Promise<Found> | undefined
 
   const isModern = async ({ message, cause }: PendingRequest) =>
     (era.now ?? (await era.find(hostInfoIn(message), cause))) === '2026'
 
-  /** Whether the server is not what it was taken for. */
-  const hasChanged = async (message: Message, wasModern: boolean): Promise<boolean> => {
+  /** Whether the server is what it was taken for. */
+  const look = async (message: Message, wasModern: boolean): Promise<Found> => {
     // One that was on its way beside it has found that out.
-    if (era.now !== undefined && (era.now === '2026') !== wasModern) return true
+    if (era.now !== undefined && (era.now === '2026') !== wasModern) return 'other'
     asking ??= era
       .ask(hostInfoIn(message), 'background')
       .then(
-        (asked) => asked.era !== undefined && (asked.era === '2026') !== wasModern,
-        () => false,
+        (asked): Found =>
+          asked.era === undefined ? 'silent' : (asked.era === '2026') === wasModern ? 'same' : 'other',
+        (): Found => 'silent',
       )
       .finally(() => {
         asking = undefined
@@ -70,10 +71,15 @@ export function createModernSide(options: ModernSideOptions): ModernConversation
 
   const carryModern = async (pending: PendingRequest, deliver: Deliver) => {
     const { message } = pending
-    proof.onWithoutType = () => void hasChanged(message, true)
+    proof.onWithoutType = () => void look(message, true)
     const held = await holdDoubtfulModern(await modern(), pending, proof, deliver)
     if (!held) return
-    if (await hasChanged(message, true)) return sendAgain(await toLegacy(), inFlight, pending, deliver)
+    const found = await look(message, true)
+    if (found === 'other') return sendAgain(await toLegacy(), inFlight, pending, deliver)
+    if (found === 'same') {
+      proof.isProven = true
+      if (held.answer) proof.known.add(held.answer)
+    }
     await release(held, pending, deliver)
   }
 
@@ -96,7 +102,7 @@ export function createModernSide(options: ModernSideOptions): ModernConversation
       if (era.isOld) setImmediate(() => void era.askIfOld(hostInfoIn(message)))
       return
     }
-    if (await hasChanged(message, false)) return sendAgain(await modern(), inFlight, pending, deliver)
+    if ((await look(message, false)) === 'other') return sendAgain(await modern(), inFlight, pending, deliver)
     isAsItWas ||= held.answer !== undefined
     await release(held, pending, take)
   }
@@ -130,6 +136,9 @@ function withCodeOf2025(answer: Message): Message {
   if (isMeant) return answer
   return { ...answer, bytes: splice(bytes, [{ path: ['error', 'code'], json: String(INTERNAL_ERROR) }]) }
 }
+
+/** What the server says when it is asked what it speaks. */
+type Found = 'same' | 'other' | 'silent'
 
 /** MCP 2026-07-28, "Versioning": the host goes on with a revision of the list. */
 function unsupported({ asks: [id] }: Message, requested: string): Message {

@@ -299,6 +299,23 @@ describe('a memory of 2026 that is wrong', () => {
     expect(server.asked).toBe(0)
   })
 
+  test('once it has shown that, an error of the application is asked about once, and a rolled back server is noticed', async () => {
+    let truth: Era = '2026'
+    const modern: Reply = (message) => {
+      if (message.method !== 'tools/call') return translated(message)
+      if (truth === '2025') throw new BridgeError('server_error', { details: { status: 400 } })
+      return { error: { code: 4001, message: 'quota' } }
+    }
+    const { say, server } = setUp({ known: '2026', truth: () => truth, modern })
+    await say(INITIALIZE)
+    await say({ id: 2, method: 'tools/list' })
+    await new Promise(setImmediate)
+    for (const id of [3, 4, 5]) expect((await say({ id, method: 'tools/call' }))[0]?.error.code).toBe(4001)
+    expect(server.asked).toBe(1)
+    truth = '2025'
+    expect((await say({ id: 6, method: 'tools/call' }))[0]?.result.by).toBe('legacy')
+  })
+
   test('what is answered in the server’s place proves nothing', async () => {
     const modern: Reply = ({ method }) =>
       method === 'initialize'

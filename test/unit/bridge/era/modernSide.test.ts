@@ -124,6 +124,48 @@ describe('a memory that is wrong', () => {
     expect(server.asked).toBe(1)
   })
 
+  test('an error of the application, of a server that has shown that it speaks 2026, is asked about once', async () => {
+    let said = { code: 4001, message: 'quota of item 1' }
+    const modern: Reply = ({ method }) => (method === 'tools/list' ? { resultType: 'complete' } : { error: said })
+    const { say, server } = setUp({ known: '2026', truth: () => '2026', modern })
+    await say(call(1, 'tools/list'))
+    for (const id of [2, 3, 4]) {
+      said = { code: 4001, message: `quota of item ${id}` }
+      expect((await say(call(id)))[0]?.error).toEqual(said)
+    }
+    expect(server.asked).toBe(1)
+  })
+
+  test('an error that JSON-RPC reserves is asked about again where it says something else: the server may have been rolled back', async () => {
+    let truth: Era = '2026'
+    const said = () => (truth === '2026' ? 'quota' : 'Server not initialized')
+    const modern: Reply = ({ method }) =>
+      method === 'tools/list' ? { resultType: 'complete' } : { error: { code: -32000, message: said() } }
+    const { say, server } = setUp({ known: '2026', truth: () => truth, modern })
+    await say(call(1, 'tools/list'))
+    for (const id of [2, 3]) expect((await say(call(id)))[0]?.error.message).toBe('quota')
+    expect(server.asked).toBe(1)
+    truth = '2025'
+    expect((await say(call(4)))[0]?.result.by).toBe('translation')
+    expect(server.asked).toBe(2)
+  })
+
+  test('a server that says it speaks 2026 because of an error has shown that', async () => {
+    const modern: Reply = () => ({ error: { code: -32602, message: 'Unknown tool' } })
+    const { say, server } = setUp({ known: '2026', truth: () => '2026', modern })
+    for (const id of [2, 3]) expect((await say(call(id)))[0]?.error.code).toBe(-32602)
+    expect(server.asked).toBe(1)
+  })
+
+  test('an error about which the server said nothing is asked about again', async () => {
+    const modern: Reply = ({ method }) =>
+      method === 'tools/list' ? { resultType: 'complete' } : { error: { code: 4001, message: 'quota' } }
+    const { say, server } = setUp({ known: '2026', truth: () => undefined, modern })
+    await say(call(1, 'tools/list'))
+    for (const id of [2, 3]) expect((await say(call(id)))[0]?.error.code).toBe(4001)
+    expect(server.asked).toBe(2)
+  })
+
   test('of 2025 and old: the server is asked behind the first answer', async () => {
     const { say, server } = setUp({ known: '2025' })
     await say(call(1))
