@@ -10,7 +10,7 @@ import { result } from '../message/ours.ts'
 import { methodNotFound } from '../message/rpcError.ts'
 import type { InPlace, InPlaceOptions } from './inPlace.ts'
 import { createSignInNotice } from './notice.ts'
-import { type Carry, createPatience, isForHere, never, serverOrHere } from './patience.ts'
+import { bounded, type Carry, createPatience, isForHere, isForPerson, never, serverOrHere } from './patience.ts'
 import { createPhases, type Phases, type PhasesOptions } from './phases.ts'
 import { createRecall, type RecallOptions } from './recall.ts'
 
@@ -98,7 +98,7 @@ function standIn(
         exchange: conversation.exchange,
         due: (over) => patience.person(pending, over),
         answerHere(why) {
-          if (why !== 'due' && why.code !== 'not_signed_in') return undefined
+          if (why !== 'due' && !isForPerson(why)) return undefined
           return Promise.resolve(pong(pending.message))
         },
         write,
@@ -107,11 +107,20 @@ function standIn(
     )
   }
 
+  const refusal: Conversation['refusal'] = (id, error) =>
+    (phases.host.followsAddresses ? notice.refusal(id, error) : undefined) ?? conversation.refusal(id, error)
+
   function toServer(...[pending, before, deliver]: Parameters<Carry>): Promise<void> {
     const { message } = pending
     if (isPing(message)) return carryPing(pending, before, deliver)
-    if (message.kind === 'request' && recall.learns(message)) return carryList(pending, before, deliver)
-    return conversation.exchange(pending, before, deliver)
+    if (message.kind !== 'request') return conversation.exchange(pending, before, deliver)
+    if (recall.learns(message)) return carryList(pending, before, deliver)
+    // A call has its bound where it asks for the sign-in.
+    if (pending.cause === 'call') return conversation.exchange(pending, before, deliver)
+    const working = conversation.exchange(pending, before, async (answer) => {
+      if (!pending.signal.aborted || !isAnswerTo(answer, message)) await deliver(answer)
+    })
+    return bounded({ watch, write, conversation: { refusal } }, pending, working, options.holdCallMs)
   }
 
   const exchange: Conversation['exchange'] = (pending, before, deliver) => {
@@ -133,8 +142,7 @@ function standIn(
 
   return {
     exchange,
-    refusal: (id, error) =>
-      (phases.host.followsAddresses ? notice.refusal(id, error) : undefined) ?? conversation.refusal(id, error),
+    refusal,
     async end(reason) {
       await Promise.all([conversation.end(reason), recall.kept()])
     },
