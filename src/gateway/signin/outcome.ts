@@ -78,7 +78,8 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
   consent_required: `${START} Consent at the provider, or have an administrator grant it there. prompt: consent in config.yaml asks each time.`,
   login_failed: `${START} If it keeps failing, show the message above to the operator of this gateway.`,
   invalid_client: 'Check client_id and client_secret of this provider in config.yaml; a secret may have expired there.',
-  invalid_target: 'Set resource: none for this provider in config.yaml.',
+  invalid_target:
+    'Check audience and authorize_params of this provider in config.yaml: it refuses the resource that they name.',
   id_token_missing: 'Add openid to the scopes of this provider in config.yaml.',
   token_expired: ANEW,
   refresh_token_missing: `${ANEW} Add the scope offline_access if the provider knows it.`,
