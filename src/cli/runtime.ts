@@ -13,13 +13,13 @@ import type { CommandLine } from './words/args.ts'
 
 export function runtimeOf(io: ProcessIO, config: Config, line?: CommandLine): Runtime {
   const { stdin, stdout, stderr, environment } = io
-  const wanted = (environment.DEBUG ?? '').split(/[\s,]+/).filter((name) => /^(\*|oauth|proxy)/.test(name))
   const debug = line?.has('debug') ?? false
   const chosen = line?.flags.logLevel === undefined ? 'warn' : config.logLevel
   const log = createLog({
     stderr,
     level: debug ? 'debug' : line?.has('verbose') ? 'info' : chosen,
-    namespaces: wanted,
+    // Names of other programs' events match none of ours.
+    namespaces: (environment.DEBUG ?? '').split(/[\s,]+/),
     file: config.logFile,
     fileLevel: debug ? 'debug' : config.logLevel,
   })

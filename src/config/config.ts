@@ -14,6 +14,8 @@ export interface Config {
   readonly callbackUrls: readonly string[]
   /** The file has settings of `serve`: the gateway listens at the callback URL, or a proxy in front of it. */
   readonly isGateway?: true
+  /** The gateway's sealing key comes from `serve.key_command`, which only `serve` runs. */
+  readonly keyByCommand?: true
   readonly sessionTimeoutMs: number
   /** Absolute path of the SQLite file; with `postgres`, where one would be. */
   readonly database: string

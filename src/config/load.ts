@@ -77,6 +77,7 @@ export function configFrom(
     profile: flags.profile ?? selected?.entry?.profile ?? 'default',
     callbackUrls,
     ...(file.serve === undefined ? {} : { isGateway: true }),
+    ...(file.serve?.key_command === undefined ? {} : { keyByCommand: true }),
     sessionTimeoutMs: forTimer((file.session_timeout ?? 300) * 1000),
     ...stored,
     dataFolder: paths.data,

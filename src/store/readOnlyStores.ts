@@ -4,6 +4,7 @@ import type { Clock } from '../ports.ts'
 import { createCache } from './cache.ts'
 import { createClientStore } from './clientStore.ts'
 import { createLeases } from './leases.ts'
+import { demandKeyOf } from './sealing/keyRing.ts'
 import { type PinnedSlots, readOnlySeal } from './sealing/openSeal.ts'
 import { keyBackends, peekSealingKey } from './sealing/sealingKey.ts'
 import { openReadOnly } from './sqlite/database.ts'
@@ -27,6 +28,8 @@ export function openReadOnlyStores(file: string, slots: PinnedSlots, clock: Cloc
     leases: createLeases(database, clock),
     keyBackends: () => keyBackends(database),
     sealingKey,
+    /** @throws BridgeError key_missing where none of these keys is the database's */
+    demandKeyOf: (keys: readonly Uint8Array[]) => demandKeyOf(database, keys),
     close: () => connection.close(),
   }
 }

@@ -112,6 +112,7 @@ test('a host that follows addresses is asked to show it inside a call, and its c
   host.send({ jsonrpc: '2.0', id: asked.id, result: { action: 'accept' } })
   expect(error.code).toBe(-32042)
   expect(error.data.elicitations).toEqual([asked.params])
+  expect(error.data).toMatchObject({ source: 'mcp-oauth-bridge', code: 'sign_in_pending', hint: expect.any(String) })
   await stage.visit(tab ?? '')
   const done = await host.hear(isMethod('notifications/elicitation/complete'))
   expect(done.params.elicitationId).toBe(asked.params.elicitationId)

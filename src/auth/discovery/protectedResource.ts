@@ -149,11 +149,12 @@ const withoutResource = (url: URL) =>
 /** The same server, but for the scheme and the port: one behind a proxy may not know by which it is reached. */
 export function isOtherScheme(resource: string, server: URL): boolean {
   if (!URL.canParse(resource)) return false
-  const { protocol, hostname, port, pathname, username, password } = new URL(resource)
+  const { protocol, hostname, port, pathname, search: query, username, password } = new URL(resource)
   const isWeb = protocol === 'http:' || protocol === 'https:'
   const isSame = isWeb && hostname === server.hostname && port === server.port && username === '' && password === ''
   const { origin } = server
-  return isSame && protocol !== server.protocol && isFor(origin + pathname, server)
+  const fragment = resource.includes('#') ? '#' : ''
+  return isSame && protocol !== server.protocol && isFor(origin + pathname + query + fragment, server)
 }
 
 const mismatch = (resource: string, url: URL, server: URL, trusted: string | undefined) =>
@@ -177,10 +178,14 @@ const wantsDpop = (document: JsonObject) =>
     ? 'wanted'
     : undefined
 
-/** The resource is the server's URL or a part of the tree above it at the same origin. */
+/**
+ * The resource is the server's URL or a part of the tree above it at the same origin. It has no fragment (RFC 8707 section 2), and no
+ * query but the server's own, which it may leave out (RFC 9728 section 3.3).
+ */
 function isFor(resource: string, server: URL): boolean {
-  if (!URL.canParse(resource)) return false
-  const { origin, pathname } = new URL(resource)
+  if (!URL.canParse(resource) || resource.includes('#')) return false
+  const { origin, pathname, search: query, username, password } = new URL(resource)
+  if (username !== '' || password !== '' || (query !== '' && query !== server.search)) return false
   const above = pathname.endsWith('/') ? pathname : `${pathname}/`
   return origin === server.origin && `${server.pathname}/`.startsWith(above)
 }

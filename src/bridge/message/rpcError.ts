@@ -10,15 +10,14 @@ export function rpcError(id: RawId | undefined, error: BridgeError): Uint8Array 
     code: ERRORS[error.code].rpc,
     // The address of a sign-in needs its query; any other URL may contain a key there.
     message: typeof url === 'string' ? error.message : plain(error.message),
-    data: {
-      source: 'mcp-oauth-bridge',
-      code: error.code,
-      hint: plain(error.hint),
-      // The address where a person continues; the host gets no other detail.
-      ...(typeof url === 'string' ? { url } : {}),
-    },
+    data: errorData(error),
   })
   return Buffer.from(`{"jsonrpc":"2.0",${id === undefined ? '' : `"id":${id},`}"error":${body}}`)
+}
+
+/** What a host gets as the `data` of an error: of its details only the address where a person continues. */
+export function errorData({ code, hint, details: { url } }: BridgeError) {
+  return { source: 'mcp-oauth-bridge', code, hint: plain(hint), ...(typeof url === 'string' ? { url } : {}) }
 }
 
 /** Without secrets in the server’s address or headers. */

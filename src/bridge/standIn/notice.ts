@@ -6,6 +6,7 @@ import type { Clock, Logger, SignInWatch } from '../../ports.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import type { Message, RawId } from '../message/message.ts'
 import { find, stringIn } from '../message/pick.ts'
+import { errorData } from '../message/rpcError.ts'
 
 export interface NoticeOptions {
   readonly watch: SignInWatch
@@ -98,9 +99,11 @@ export function createSignInNotice({ watch, server, clock, log, write, calls }: 
       allowed = what
       changed()
     },
-    refusal(id, { code, message, details }) {
+    refusal(id, reason) {
+      const { code, message, details } = reason
       if (code !== 'sign_in_pending' || typeof details.url !== 'string') return undefined
-      const error = { code: URL_REQUIRED, message, data: { elicitations: [elicitation(details.url)] } }
+      const data = { ...errorData(reason), elicitations: [elicitation(details.url)] }
+      const error = { code: URL_REQUIRED, message, data }
       return Buffer.from(`{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify(error)}}`)
     },
     takeReply({ answers, bytes }) {

@@ -117,7 +117,7 @@ const ONCE: ReadonlySet<string> = new Set(['versions', 'database', 'keychain', '
 /** What the checks find, safe to show: no secret that a server repeated, no terminal controls. */
 export async function examination(
   { config, clock, network, storage, oauth, person }: Parts,
-  { version, environment }: Pick<ProcessIO, 'version' | 'environment'>,
+  { version, environment, folder }: Pick<ProcessIO, 'version' | 'environment' | 'folder'>,
   onFinding: (finding: Finding) => void = () => undefined,
 ): Promise<Report> {
   const context: CheckContext = {
@@ -126,6 +126,7 @@ export async function examination(
     key: () => keyOf(config),
     version,
     environment,
+    folder,
     clock,
     http: network.http,
     guarded: network.guarded,

@@ -13,6 +13,7 @@ import { type AccountSummary, sameKey, type TokenKey } from '../../records.ts'
 import { loginCommand } from '../../redaction/shownUrl.ts'
 import { withoutControls, withoutQueries } from '../../redaction/text.ts'
 import { createEraMemory } from '../../store/eraMemory.ts'
+import { isPersons } from '../../store/users.ts'
 import { olderCopies } from '../../system/files/pinnedCopy.ts'
 import { printableJson } from '../../system/log/printable.ts'
 import type { ProcessIO } from '../process.ts'
@@ -91,7 +92,8 @@ async function postgresStatus({ storage }: Parts, database: string, line: Comman
   const { schema, close } = await storage.openPostgres()
   try {
     const [version, latest] = [await schema.version(), schema.latest]
-    const report = { database, driver: 'pg', schema: { version, latest }, accounts: [] }
+    // PostgreSQL keeps no key: serve is given one, as a database with a key of the environment has it.
+    const report = { secret_store: 'env', database, driver: 'pg', schema: { version, latest }, accounts: [] }
     const text = `Database: ${database} (PostgreSQL, schema version ${version}, this program: ${latest})`
     io.stdout.write(line.has('json') ? `${printableJson(report, 2)}\n` : `${text}\n`)
     return 0
@@ -107,7 +109,8 @@ export async function statusReport(
   const { tokens, attempts, answers, keyBackends, driver } = await storage.open()
   const now = clock.now()
   const wanted = (key: TokenKey) => !oneServer || key.server === serverOf(config).url
-  const pending = (await attempts.open(now)).filter(wanted)
+  // A gateway's users sign in for themselves: what is pending of them is nobody's here, as their token sets are.
+  const pending = (await attempts.open(now)).filter((key) => wanted(key) && !isPersons(key))
   const rows = (await tokens.list()).filter(wanted)
   const rules = await oauth.rules()
   const named = (key: TokenKey) => config.server?.url === key.server && config.profile === key.profile

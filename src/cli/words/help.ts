@@ -65,7 +65,7 @@ export const HELP: Readonly<Record<Command, CommandHelp>> = {
   },
   migrate: {
     usage: 'migrate up | down | version',
-    what: 'change or show the database schema; down deletes every sign-in',
+    what: 'change or show the database schema; down goes back one version',
     examples: [['migrate version', 'the version of the database']],
   },
   refresh: {

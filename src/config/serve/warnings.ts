@@ -49,6 +49,7 @@ export function serveWarnings(file: ConfigFile, settings: ServeSettings): string
           `${key} has ${quote(entry)}, which matches nobody: addresses and domains are written out, and everybody is access: everyone`,
       ),
     ...mixedUpWarnings(settings),
+    ...unreadWarnings(file, settings),
     ...hidden.map((key) => `${key} has no effect in serve: every tool is shown`),
     ...(file.serve?.providers === undefined
       ? unused.map(([name]) => `providers.${name} has no client_id: nobody can sign in with it`)
@@ -131,6 +132,22 @@ function mixedUpWarnings(settings: ServeSettings): string[] {
       ),
   ]
 }
+
+/** What the bridge reads of a provider, and `serve` does not; what says the same as `serve` does anyway is no matter. */
+const unreadWarnings = (file: ConfigFile, { providers }: ServeSettings): string[] =>
+  providers.flatMap(({ name }) => {
+    const { resource = 'none', bearer } = file.providers?.[name] ?? {}
+    return [
+      ...(resource === 'none'
+        ? []
+        : [`providers.${name}.resource has no effect in serve: no resource is named to a provider`]),
+      ...(bearer === 'id_token'
+        ? [
+            `providers.${name}.bearer is id_token, which has no effect in serve: servers.<name>.bearer says what a server gets`,
+          ]
+        : []),
+    ]
+  })
 
 const providersOf = ({ providers }: ServeSettings) => providers.map(({ name }) => name).join(' or ')
 

@@ -2,18 +2,24 @@
 import { win32 } from 'node:path'
 import { knownHome } from '../../disk/homeFolder.ts'
 import { BridgeError } from '../../errors.ts'
-import type { Check } from '../report/context.ts'
-import { failed, pass, skip, warn } from '../report/finding.ts'
+import type { Check, CheckContext, Findings } from '../report/context.ts'
+import { fail, failed, type Outcome, pass, skip, warn } from '../report/finding.ts'
 
 export const keychain: Check = {
   name: 'keychain',
   about: 'machine',
   limitMs: 8_000,
   late: 'keychain_locked',
-  async run({ config: { secretStore, dataFolder, postgres } }, findings) {
+  async run(context, findings) {
+    const { secretStore, dataFolder, postgres } = context.config
     if (postgres) return skip('PostgreSQL keeps no key: serve gets it from outside.')
     const { look } = findings
     const places = (await look?.keyBackends()) ?? []
+    if (isServed(context, places)) {
+      // Only serve reads what is sealed with several keys, or with that of a program.
+      findings.keyless = true
+      return servedKey(context, look)
+    }
     if (look && places.length > 0) {
       findings.keyless = true
       const key = await look.sealingKey()
@@ -46,6 +52,31 @@ export const keychain: Check = {
       )
     }
   },
+}
+
+/** The database has no key of its own, and `serve` is given one in a way that the bridge does not know. */
+function isServed({ config, environment }: CheckContext, places: readonly string[]): boolean {
+  if (places.length > 0 && !places.includes('env')) return false
+  const { MCP_OAUTH_BRIDGE_KEY: key, MCP_OAUTH_BRIDGE_KEY_FILE: file } = environment
+  if (config.keyByCommand || file || /\S[\s,]+\S/.test(key ?? '')) return true
+  return config.isGateway === true && !key && places.length > 0
+}
+
+/** Runs no command. @throws BridgeError config_invalid, config_not_found, key_missing */
+async function servedKey({ config, environment, folder }: CheckContext, look: Findings['look']): Promise<Outcome> {
+  if (config.keyByCommand) return skip('serve gets the sealing key from serve.key_command, which doctor does not run.')
+  const { readServerKeys } = await import('../../system/keychain/serverKeys.ts')
+  const keys = await readServerKeys({ environment, folder, command: undefined })
+  if (keys.length === 0)
+    return fail(
+      'key_missing',
+      'The database was sealed with a configured key, and none is configured here.',
+      'Run doctor with the environment of serve, which sets MCP_OAUTH_BRIDGE_KEY or MCP_OAUTH_BRIDGE_KEY_FILE.',
+    )
+  if (!look || (await look.keyBackends()).length === 0)
+    return pass('No key has been used yet. serve will use the configured one.')
+  await look.demandKeyOf(keys)
+  return pass('The database was sealed with the configured key.')
 }
 
 /** Why the key is, or would be, in a file only, where the keychain is preferred; undefined: it is not, or the keychain can be used. */

@@ -27,6 +27,8 @@ export interface CheckContext {
   readonly key: () => TokenKey
   readonly version: string
   readonly environment: NodeJS.ProcessEnv
+  /** What relative paths of the environment are relative to. */
+  readonly folder: string
   readonly clock: Clock
   readonly http: HttpClient
   /** The same within reach: what the server's metadata names may lead no further. */

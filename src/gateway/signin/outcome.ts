@@ -80,7 +80,8 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
   invalid_client: 'Check client_id and client_secret of this provider in config.yaml; a secret may have expired there.',
   redirect_uri_mismatch:
     'Register exactly the callback_url with the provider or, where there are several, the redirect URI that serve prints for it at its start.',
-  invalid_target: 'Set resource: none for this provider in config.yaml.',
+  invalid_target:
+    'Check audience and authorize_params of this provider in config.yaml: it refuses the resource that they name.',
   id_token_missing: 'Add openid to the scopes of this provider in config.yaml.',
   token_expired: ANEW,
   refresh_token_missing: `${ANEW} Add the scope offline_access if the provider knows it.`,

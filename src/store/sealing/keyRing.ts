@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { BridgeError } from '../../errors.ts'
 import type { Clock } from '../../ports.ts'
-import type { Database } from '../sql.ts'
+import type { Database, Sql } from '../sql.ts'
 import { textOf } from '../values/columns.ts'
 import { sqlTime } from '../values/time.ts'
 import { fingerprint } from './seal.ts'
@@ -29,6 +29,11 @@ export async function checkKeyRing(database: Database, keys: readonly Uint8Array
   demand(await slots(database), [first, ...rest])
 }
 
+/** The same for looking only: nothing is noted in the database. @throws BridgeError key_missing where none of them is the database's */
+export async function demandKeyOf(database: Sql, keys: readonly Uint8Array[]): Promise<void> {
+  demand(await slots(database), keys.map(fingerprint))
+}
+
 interface Slot {
   readonly backend: string
   readonly fingerprint: string
@@ -37,7 +42,7 @@ interface Slot {
 /** As the bridge names the place of a key that the environment gives: it finds the same one, if it is given that. */
 const CONFIGURED = 'env'
 
-async function slots(database: Database): Promise<Slot[]> {
+async function slots(database: Sql): Promise<Slot[]> {
   const rows = await database.all(
     "SELECT backend, fingerprint FROM key_slots WHERE backend <> 'claim' ORDER BY backend",
   )

@@ -1,9 +1,12 @@
 // The sealing keys of a gateway: a start without the key that its database was first used with is refused in words, and costs nothing.
 import { randomBytes } from 'node:crypto'
+import { existsSync, writeFileSync } from 'node:fs'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
+import { tempFolder } from '../../fakes/tempFolder.ts'
 import { closePostgres, startGatewayStage } from '../../servers/gatewayStage.ts'
 import { whyNoPostgres } from '../../servers/postgres.ts'
 
+const folder = tempFolder()
 afterAll(closePostgres)
 
 const newKey = () => randomBytes(32).toString('base64')
@@ -41,4 +44,23 @@ describe.each(['sqlite', 'postgres'] as const)('on %s', (engine) => {
       expect([await answered(), await jwks()]).toEqual([before, published])
     },
   )
+})
+
+test('doctor says nothing against a gateway on SQLite whose key a file gives, and runs no key_command', async () => {
+  const path = folder.fresh('sealing.key')
+  writeFileSync(path, newKey())
+  const stage = await startGatewayStage({ environment: { MCP_OAUTH_BRIDGE_KEY_FILE: path } })
+  onTestFinished(() => stage.close())
+  await stage.signIn()
+  const keychain = async (more: Readonly<Record<string, string>> = {}) => {
+    const { code, stdout } = await stage.command(['doctor', '--json'], more)
+    const { checks, causes } = JSON.parse(stdout)
+    return { code, causes, ...checks.find(({ name }: { name: string }) => name === 'keychain') }
+  }
+  expect(await keychain()).toMatchObject({ code: 0, causes: [], status: 'pass' })
+  const ran = folder.fresh('ran')
+  const program = `require('fs').writeFileSync(${JSON.stringify(ran)}, '')`
+  stage.configure({ serve: { access: 'everyone', key_command: [process.execPath, '-e', program] } })
+  expect(await keychain({ MCP_OAUTH_BRIDGE_KEY_FILE: '' })).toMatchObject({ code: 0, causes: [], status: 'skip' })
+  expect(existsSync(ran)).toBe(false)
 })

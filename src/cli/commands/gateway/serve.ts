@@ -127,14 +127,14 @@ async function renewCertificate(running: RunningGateway, options: LoadOptions, {
   }
 }
 
-/** The first signal lets requests finish; a second one ends the process now. */
+/** The first signal lets requests finish; a second one ends the process now. Ctrl-C as either of them is what stopped it. */
 function ended(running: RunningGateway, again: () => Promise<void>, { ending, onSignal }: ProcessIO): Promise<number> {
   return new Promise((resolve, reject) => {
     const code = () => (ending.reason === 'SIGINT' ? ERRORS.cancelled.exit : 0)
     const end = () => running.close().then(() => resolve(code()), reject)
     onSignal?.((signal) => {
       if (signal === 'SIGHUP') void again()
-      else if (ending.aborted) resolve(ERRORS.cancelled.exit)
+      else if (ending.aborted) resolve(signal === 'SIGINT' ? ERRORS.cancelled.exit : code())
       return signal === 'SIGHUP'
     })
     if (ending.aborted) void end()

@@ -216,6 +216,29 @@ describe('discovery refuses', () => {
     expect(http.urls).toEqual([PRM])
   })
 
+  test.each([
+    ['a fragment', `${MCP}#a`, MCP],
+    ['an empty fragment', `${MCP}#`, MCP],
+    ['user information', 'https://ann:pw@mcp.example/mcp', MCP],
+    ['a query that the server has not', `${MCP}?tenant=1`, MCP],
+    ['another query', `${MCP}?tenant=2`, `${MCP}?tenant=1`],
+    ['another query at the root', 'https://mcp.example/?tenant=2', `${MCP}?tenant=1`],
+  ])('a resource with %s (RFC 8707 section 2, RFC 9728 section 3.3)', async (_, name, server) => {
+    const at = resourceMetadataUrls(new URL(server), CHALLENGE)[0]?.href ?? PRM
+    const { found, http } = run({ ...working, [at]: () => resource({ resource: name }) }, { server: new URL(server) })
+    expect((await errorOf(found)).code).toBe('resource_mismatch')
+    expect(http.urls).toEqual([at])
+  })
+
+  test.each([MCP, `${MCP}?tenant=1`, 'https://mcp.example'])(
+    'not the resource %s of a server whose URL has a query',
+    async (name) => {
+      const server = `${MCP}?tenant=1`
+      const sites = { ...working, [`${PRM}?tenant=1`]: () => resource({ resource: name }) }
+      expect((await run(sites, { server: new URL(server) }).found).resource).toBe(name)
+    },
+  )
+
   test.each(['https://mcp.example', 'https://mcp.example/', MCP, `${MCP}/`])('not the resource %s', async (name) => {
     const { found } = run({ ...working, [PRM]: () => json({ resource: name, authorization_servers: [AS] }) })
     expect((await found).resource).toBe(name)

@@ -118,7 +118,12 @@ describe('a call', () => {
     await settled()
     expect(answerTo(2).error).toMatchObject({
       code: -32042,
-      data: { elicitations: [{ mode: 'url', url: ADDRESS }] },
+      data: {
+        source: 'mcp-oauth-bridge',
+        code: 'sign_in_pending',
+        hint: expect.stringContaining('Finish the sign-in'),
+        elicitations: [{ mode: 'url', url: ADDRESS }],
+      },
     })
   })
 

@@ -140,13 +140,18 @@ test.each([
   expect(await one.started).toBe(code)
 })
 
-test('a second signal does not wait for open requests', async () => {
+test.each([
+  ['SIGTERM', 'SIGTERM', 0],
+  ['SIGTERM', 'SIGINT', 130],
+  ['SIGINT', 'SIGTERM', 130],
+  ['SIGINT', 'SIGINT', 130],
+])('%s, then %s does not wait for open requests, and ends with %i', async (first, second, code) => {
   const one = setUp()
   await isUp(one)
   one.holdClose()
-  one.send('SIGTERM')
-  one.send('SIGTERM')
-  expect(await one.started).toBe(130)
+  one.send(first)
+  one.send(second)
+  expect(await one.started).toBe(code)
 })
 
 test('SIGHUP does not end it', async () => {

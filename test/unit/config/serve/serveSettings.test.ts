@@ -252,6 +252,25 @@ describe('a warning', () => {
     expect(warned(`${SERVER}${CLIENT}${yaml}\n`)).toContain(words)
   })
 
+  describe('of what serve does not read of a provider', () => {
+    const providers = (chosen: string, resource: string, bearer: string) =>
+      `${SERVER}providers: { google: { client_id: a, client_secret: s, resource: "${resource}" }, company: { client_id: b, issuer: "https://sso.example", bearer: ${bearer} } }\nuser_headers: { X-User-Email: email }\nserve: { providers: [${chosen}], access: { emails: [a@example.com] } }\n`
+
+    test('comes where people sign in with it', () => {
+      expect(warned(providers('google, company', 'https://api.example', 'id_token')).split('\n')).toEqual([
+        'providers.google.resource has no effect in serve: no resource is named to a provider',
+        'providers.company.bearer is id_token, which has no effect in serve: servers.<name>.bearer says what a server gets',
+      ])
+    })
+
+    test.each([
+      ['of another provider', providers('google', 'none', 'id_token')],
+      ['that says what serve does anyway', providers('google, company', 'none', 'access_token')],
+    ])('does not come for a setting %s', (_, yaml) => {
+      expect(warned(yaml)).toBe('')
+    })
+  })
+
   test('does not come for https where somebody in front can have the certificate', () => {
     const served = (listen: string, origin: string) =>
       `${SERVER}${CLIENT}callback_url: ${origin}/auth/callback\nserve: { listen: "${listen}", access: { emails: [a@example.com] } }\n`
