@@ -5,7 +5,8 @@ import type { Cause } from '../../ports.ts'
 import type { LegacyConversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
-import { type Message, parseMessage } from '../message/message.ts'
+import type { Message } from '../message/message.ts'
+import { own } from '../message/ours.ts'
 import { behindTheHost, sendAgain } from './behind.ts'
 import { createKnownErrors, doubtsHandshake, doubtsHandshakeThrown, doubtsModernThrown } from './doubt.ts'
 import type { Chosen, Conversations, HandshakeSideOptions } from './handshakeSide.ts'
@@ -34,19 +35,16 @@ export interface HandshakeHealing {
 }
 
 const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"}'
-const LISTS = ['tools', 'prompts', 'resources']
+const LISTS_CHANGED = ['tools', 'prompts', 'resources'].map(
+  (name) => `{"jsonrpc":"2.0","method":"notifications/${name}/list_changed"}`,
+)
 
 export function createHandshakeHealing(options: HandshakeHealingOptions): HandshakeHealing {
   const { era, inFlight, conversations, use, log, deliver } = options
   /** What a message that failed found out, for all that failed beside it. */
   const changes = new WeakMap<Chosen, Promise<Chosen | 'same' | undefined>>()
 
-  const introduceTo = async (conversation: LegacyConversation, initialize: Message, cause: Cause) => {
-    const answer = await behindTheHost(conversation, inFlight, initialize, cause, deliver)
-    if (answer && !answer.failed)
-      await behindTheHost(conversation, inFlight, parseMessage(Buffer.from(INITIALIZED)) as Message, cause, deliver)
-    return answer
-  }
+  const introduceTo = introducer(options)
 
   /** How the server is spoken to by what it says of itself now; 'same': as before, undefined: it says nothing. */
   const look = async ({ isModern, initialize }: Chosen, cause: Cause): Promise<Chosen | 'same' | undefined> => {
@@ -69,10 +67,7 @@ export function createHandshakeHealing(options: HandshakeHealingOptions): Handsh
     log.info('proxy:era', { reason: 'the server has changed' })
     conversations.retire(chosen, CHANGED)
     use(next)
-    for (const name of LISTS)
-      await deliver(
-        parseMessage(Buffer.from(`{"jsonrpc":"2.0","method":"notifications/${name}/list_changed"}`)) as Message,
-      )
+    for (const changed of LISTS_CHANGED) await deliver(own(changed))
     return next
   }
   const changeOnce = (chosen: Chosen) => {
@@ -145,3 +140,12 @@ export function createHandshakeHealing(options: HandshakeHealingOptions): Handsh
 }
 
 const CHANGED = new BridgeError('session_lost')
+
+/** Says initialize and initialized behind the host's back; resolves to the answer. */
+const introducer =
+  ({ inFlight, deliver }: HandshakeHealingOptions) =>
+  async (conversation: LegacyConversation, initialize: Message, cause: Cause): Promise<Message | undefined> => {
+    const answer = await behindTheHost(conversation, inFlight, initialize, cause, deliver)
+    if (answer && !answer.failed) await behindTheHost(conversation, inFlight, own(INITIALIZED), cause, deliver)
+    return answer
+  }

@@ -8,11 +8,11 @@ import type { Exchange } from '../http/exchange.ts'
 import { noBatches, unexpected } from '../http/response.ts'
 import type { Send } from '../http/send.ts'
 import { type InFlight, OVER } from '../message/inFlight.ts'
-import { isInitialize, type Message } from '../message/message.ts'
+import { isInitialize } from '../message/message.ts'
 import { rpcError } from '../message/rpcError.ts'
 import { endSession } from '../session/end.ts'
 import { createHostQuestions, type HostQuestions } from '../session/hostQuestions.ts'
-import { createSession } from '../session/session.ts'
+import { createSession, type Session } from '../session/session.ts'
 import { createAgain } from './again.ts'
 import { createHostAnswers } from './hostAnswers.ts'
 import { takingBack } from './overdue.ts'
@@ -46,15 +46,8 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
   let heard: Promise<void> | undefined
   const opening = createStreamOpening(clock, ending.signal)
 
-  /** Messages that the server initiates; an answer among them must be one that somebody waits for. */
-  const deliver = async (given: Message) => {
-    const message = again.isOut ? await again.toHost(given) : given
-    if (message.kind === 'batch' && !session.hasBatches)
-      return log.warn('proxy:unexpected', { message: noBatches(message).message })
-    if (message.answers.some((id) => id !== 'null') && !inFlight.settle(message))
-      return log.warn('proxy:unexpected', { message: unexpected(message).message })
-    await options.deliver(message)
-  }
+  const accept = acceptInitiated(session, options)
+  const deliver: Deliver = async (given) => accept(again.isOut ? await again.toHost(given) : given)
 
   const listen = () => {
     if (ending.signal.aborted) return
@@ -150,4 +143,15 @@ const after =
     await opening.over()
     pending.signal.throwIfAborted()
     await exchange(pending, take)
+  }
+
+/** Takes messages that the server initiates; an answer among them must be one that somebody waits for. */
+const acceptInitiated =
+  (session: Session, { inFlight, log, deliver }: LegacyOptions): Deliver =>
+  async (message) => {
+    if (message.kind === 'batch' && !session.hasBatches)
+      return log.warn('proxy:unexpected', { message: noBatches(message).message })
+    if (message.answers.some((id) => id !== 'null') && !inFlight.settle(message))
+      return log.warn('proxy:unexpected', { message: unexpected(message).message })
+    await deliver(message)
   }

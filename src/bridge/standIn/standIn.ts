@@ -10,9 +10,18 @@ import { result } from '../message/ours.ts'
 import { methodNotFound } from '../message/rpcError.ts'
 import type { InPlace, InPlaceOptions } from './inPlace.ts'
 import { createSignInNotice } from './notice.ts'
-import { bounded, type Carry, createPatience, isForHere, isForPerson, never, serverOrHere } from './patience.ts'
+import {
+  bounded,
+  type Carry,
+  createPatience,
+  isForHere,
+  isForPerson,
+  never,
+  type Patience,
+  serverOrHere,
+} from './patience.ts'
 import { createPhases, type Phases, type PhasesOptions } from './phases.ts'
-import { createRecall, type RecallOptions } from './recall.ts'
+import { createRecall, type Recall, type RecallOptions } from './recall.ts'
 
 type Made = 'conversation' | 'phases' | 'recall' | 'notice' | 'toServer'
 export type StandInOptions = RecallOptions & Omit<PhasesOptions, Made> & Omit<InPlaceOptions, Made>
@@ -31,7 +40,7 @@ function standIn(
   inFlight: Pick<InFlight, 'unsent'>,
   options: StandInOptions,
 ): Conversation {
-  const { watch, clock, write } = options
+  const { watch, write } = options
   const calls = () => inFlight.unsent().filter(({ cause }) => cause === 'call')
   const recall = createRecall(options)
   const notice = createSignInNotice({ ...options, calls })
@@ -57,55 +66,8 @@ function standIn(
 
   const carryInitialize = initializeCarrier({ conversation, phases, inPlace, learning })
   const carryDiscover = discoverCarrier(conversation, phases, options)
-  const isMet = () => conversation.isMet?.() ?? true
-
-  /** The host was introduced to the server from memory: the list that is remembered is better than none within the bound. */
-  const comesLate = async ({ method = '' }: Message, over: AbortSignal): Promise<'late'> => {
-    await clock.sleep(options.holdInitializeMs, over)
-    return (await recall.load(method)) === undefined ? never() : 'late'
-  }
-
-  /** A list that would have to wait for a person, or fail for want of one or of the server, is answered here. */
-  const carryList: Carry = async (pending, before, deliver) => {
-    const { message } = pending
-    const take: Deliver = async (answer) => {
-      if ('told' in phases.now && isAnswerTo(answer, message)) (await inPlace()).heard(message, answer)
-      await deliver(answer)
-    }
-    const why = await serverOrHere<'person' | 'late'>(
-      {
-        exchange: (_, turn, heard) => conversation.exchange(pending, turn, learning(message, heard)),
-        due(over) {
-          const person = patience.person(pending, over).then(() => 'person' as const)
-          return isMet() ? person : Promise.race([person, comesLate(message, over)])
-        },
-        answerHere(reason) {
-          if (reason instanceof BridgeError && !isForHere(reason, options.asks, isMet())) return undefined
-          const told = phases.stepIn()
-          return told && inPlace().then(({ list }) => list(message, told, reason))
-        },
-        write,
-      },
-      [pending, before, take],
-    )
-    if (why === 'late') (await inPlace()).check()
-  }
-
-  /** The server answers it, but no ping waits for a person, or fails for want of one (MCP "Ping"). */
-  const carryPing: Carry = async (pending, before, deliver) => {
-    await serverOrHere<'due'>(
-      {
-        exchange: conversation.exchange,
-        due: (over) => patience.person(pending, over),
-        answerHere(why) {
-          if (why !== 'due' && !isForPerson(why)) return undefined
-          return Promise.resolve(pong(pending.message))
-        },
-        write,
-      },
-      [pending, before, deliver],
-    )
-  }
+  const carryList = listCarrier({ ...options, conversation, phases, recall, patience, inPlace, learning })
+  const carryPing = pingCarrier(conversation, patience, write)
 
   const refusal: Conversation['refusal'] = (id, error) =>
     (phases.host.followsAddresses ? notice.refusal(id, error) : undefined) ?? conversation.refusal(id, error)
@@ -190,6 +152,63 @@ function initializeCarrier({ conversation, phases, inPlace, learning }: Initiali
       if (phases.now.kind === 'answeredHere') (await inPlace()).failed(error)
       else if (!(await phases.standInFor(message, error))) throw thrown
     }
+  }
+}
+
+interface ListOptions extends InitializeOptions, Pick<StandInOptions, 'clock' | 'holdInitializeMs' | 'asks' | 'write'> {
+  readonly recall: Recall
+  readonly patience: Patience
+}
+
+/** Carries a list: one that would have to wait for a person, or fail for want of one or of the server, is answered here. */
+function listCarrier(options: ListOptions): Carry {
+  const { conversation, phases, recall, patience, inPlace, learning, clock, write } = options
+  const isMet = () => conversation.isMet?.() ?? true
+
+  /** The host was introduced to the server from memory: the list that is remembered is better than none within the bound. */
+  const comesLate = async ({ method = '' }: Message, over: AbortSignal): Promise<'late'> => {
+    await clock.sleep(options.holdInitializeMs, over)
+    return (await recall.load(method)) === undefined ? never() : 'late'
+  }
+
+  return async (pending, before, deliver) => {
+    const { message } = pending
+    const take: Deliver = async (answer) => {
+      if ('told' in phases.now && isAnswerTo(answer, message)) (await inPlace()).heard(message, answer)
+      await deliver(answer)
+    }
+    const why = await serverOrHere<'person' | 'late'>(
+      {
+        exchange: (_, turn, heard) => conversation.exchange(pending, turn, learning(message, heard)),
+        due(over) {
+          const person = patience.person(pending, over).then(() => 'person' as const)
+          return isMet() ? person : Promise.race([person, comesLate(message, over)])
+        },
+        answerHere(reason) {
+          if (reason instanceof BridgeError && !isForHere(reason, options.asks, isMet())) return undefined
+          const told = phases.stepIn()
+          return told && inPlace().then(({ list }) => list(message, told, reason))
+        },
+        write,
+      },
+      [pending, before, take],
+    )
+    if (why === 'late') (await inPlace()).check()
+  }
+}
+
+/** Carries a ping, which the server answers; but none waits for a person, or fails for want of one (MCP "Ping"). */
+function pingCarrier(conversation: LegacyConversation, patience: Patience, write: StandInOptions['write']): Carry {
+  return async (pending, before, deliver) => {
+    await serverOrHere<'due'>(
+      {
+        exchange: conversation.exchange,
+        due: (over) => patience.person(pending, over),
+        answerHere: (why) => (why === 'due' || isForPerson(why) ? Promise.resolve(pong(pending.message)) : undefined),
+        write,
+      },
+      [pending, before, deliver],
+    )
   }
 }
 
