@@ -189,7 +189,7 @@ async function noteEnd(store: TokenStore, key: TokenKey, record: TokenRecord): P
 
 const isByPerson = (cause: Cause) => cause === 'call' || cause === 'signIn'
 
-/** How often per hour a program requests more scopes; the limit for sign-ins of a person is in signin/request.ts. */
+/** How often per hour a program requests more scopes; the limit for sign-ins of a person is in signin/attempt/request.ts. */
 const MOST_STEP_UPS = 3
 const STEP_UPS_MS = 60 * 60_000
 

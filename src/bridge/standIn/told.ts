@@ -14,7 +14,7 @@ export interface ToldHere {
   reason?: BridgeError | undefined
   /** The code of the reason that the last list of tools told: '' for the tool alone, undefined for neither. */
   toldReason?: string | undefined
-  /** When the host was told to load the tools of the server, in ms since the epoch; undefined: it has them, or none are new. */
+  /** When the host was told to load the tools of the server, in ms by Clock.awake; undefined: it has them, or none are new. */
   toolsChangedAt?: number | undefined
 }
 

@@ -138,12 +138,16 @@ export const HELP: Readonly<Record<Command, CommandHelp>> = {
 const NAME = 'mcp-oauth-bridge'
 const ABOUT = 'Reach an OAuth-protected MCP server from a host that only speaks stdio.'
 
+/** Commands that also look for ./config.yaml. */
+const OF_PROJECT: ReadonlySet<Command> = new Set<Command>(['serve', 'migrate', 'validate-config', 'check-config'])
+const PROJECT_CONFIG = 'config file (or CONFIG_PATH); default: ./config.yaml, else the one in the config folder'
+
 /** Help of one command, or of all, in `width` columns. */
 export function helpText(command: Command | undefined, width = Number.POSITIVE_INFINITY): string {
   const commands = command ? [command] : COMMANDS
   const options = optionsOf(command).map(([name, row]) => [
     `--${name}${'value' in row ? ` ${row.value}` : ''}`,
-    row.help,
+    row === OPTIONS.config && command && OF_PROJECT.has(command) ? PROJECT_CONFIG : row.help,
   ])
   const examples = command
     ? HELP[command].examples

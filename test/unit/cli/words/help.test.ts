@@ -41,4 +41,9 @@ describe('help', () => {
       expect(new RegExp(`--${name}(?![\\w-])`).test(text), `--${name} in the help of ${command}`).toBe(its)
     }
   })
+
+  test.each(COMMANDS)('of %s says where it looks for the config file', (command) => {
+    const looks = ['serve', 'migrate', 'validate-config', 'check-config'].includes(command)
+    expect(helpText(command).includes('default: ./config.yaml, else the one in the config folder')).toBe(looks)
+  })
 })
