@@ -89,7 +89,7 @@ export function createModernSide(options: ModernSideOptions): ModernConversation
     if (revision !== undefined && revision !== MODERN && message.kind === 'request')
       return deliver(unsupported(message, revision))
     const take: Deliver = (answer) => deliver(isModernRefusal(answer) ? withCodeOf2025(answer) : answer)
-    const hold = createHold(pending, (answer) => !isAsItWas && isModernRefusal(answer), take)
+    const hold = createHold(pending, (answer) => !isAsItWas && isModernRefusal(answer) && !isTranslated(answer), take)
     let held: Held | undefined
     try {
       await (await toLegacy()).exchange(pending, OVER, hold.take)
@@ -136,6 +136,9 @@ function withCodeOf2025(answer: Message): Message {
   if (isMeant) return answer
   return { ...answer, bytes: splice(bytes, [{ path: ['error', 'code'], json: String(INTERNAL_ERROR) }]) }
 }
+
+/** An error of 2025 with pages to show, which the translation has given a code of 2026. */
+const isTranslated = ({ bytes }: Message) => find(bytes, ['error', 'data', 'elicitations']) !== undefined
 
 /** What the server says when it is asked what it speaks. */
 type Found = 'same' | 'other' | 'silent'

@@ -39,24 +39,23 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
   let checking: Promise<void> | undefined
 
   /** A network that has changed leaves a stream open on which nothing comes any more: what is posted there is never answered. */
-  const check = (connection: Connection) => {
-    checking ??= isAlive(connection, options)
-      .then((alive) => {
-        if (alive) return
-        log.info('proxy:listen', { reason: 'nothing comes on the stream any more' })
-        connection.end(endedEarly())
-      })
-      .finally(() => {
-        checking = undefined
-      })
-    return checking
+  const endIfDead = async (connection: Connection) => {
+    if (await isAlive(connection, options)) return
+    log.info('proxy:listen', { reason: 'nothing comes on the stream any more' })
+    connection.end(endedEarly())
+  }
+  const check = (connection: Promise<Connection>) => {
+    checking ??= connection.then(endIfDead).finally(() => {
+      checking = undefined
+    })
+    checking.catch(() => undefined)
   }
 
   /** A stream from before a sleep gets no message until it is known to live. */
   const checked = async (): Promise<void> => {
-    const made = hasSlept() && (await current?.catch(() => undefined))
-    if (made) await check(made)
-    else await checking
+    // At once, so that what comes in the same moment waits too.
+    if (hasSlept() && current) check(current)
+    await checking?.catch(() => undefined)
   }
 
   const carry = async (connection: Connection, pending: PendingRequest, take: Deliver) => {
@@ -64,7 +63,8 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
     try {
       await exchangeOn(connection, pending, take, options)
     } catch (thrown) {
-      if (asBridgeError(thrown).code === 'server_timeout' && connection.pieces === pieces) void check(connection)
+      if (asBridgeError(thrown).code === 'server_timeout' && connection.pieces === pieces)
+        check(Promise.resolve(connection))
       throw thrown
     }
   }

@@ -48,6 +48,7 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
     stream = follow(signal)
     try {
       const headers = { accept: EVENT_STREAM, ...session.headers(), ...resumption(position) }
+      const posted = session.id
       // The silence of a stream is not that of a server which does not answer.
       const patience = { held: true, turns: 0 }
       const response = await send(
@@ -60,7 +61,7 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
         opened++
         const take = async (message: Message) => {
           messages++
-          const heard = message.kind === 'response' ? message : session.hear(message, id)
+          const heard = message.kind === 'response' ? message : session.hear(message, posted)
           if (heard) await options.deliver(heard)
         }
         await readMessages(response, { ...options, position }, { take, odd })

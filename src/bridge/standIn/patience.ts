@@ -75,10 +75,13 @@ export interface BoundedOptions {
   readonly write: (line: Uint8Array) => Promise<void>
 }
 
-/** Carries `working` for as long as a person may be waited for, in ms; then the host gets the address, and the server nothing. */
+/**
+ * Carries `working` for as long as a person may be waited for, in ms; then the host gets the address, and the server nothing. What the server
+ * works on has no such bound.
+ */
 export async function bounded(
   { watch, conversation, write }: BoundedOptions,
-  { signal, open, abort }: PendingRequest,
+  { signal, open, transmission, abort }: PendingRequest,
   working: Promise<void>,
   ms: number,
 ): Promise<void> {
@@ -90,6 +93,8 @@ export async function bounded(
     await watch.bounded(() => work, ms)
   } catch (thrown) {
     if (isOver || signal.aborted || open.size === 0) throw thrown
+    // Somebody else waits for a person.
+    if (transmission.sent) return work
     // First of all: while this is written, the server must neither get the request nor answer it.
     abort(ANSWERED_HERE)
     for (const id of open) await write(conversation.refusal(id, asBridgeError(thrown)))

@@ -124,6 +124,13 @@ describe('a memory that is wrong', () => {
     expect(server.asked).toBe(1)
   })
 
+  test('an error of 2025 to which the translation gave a code of 2026 raises no doubt', async () => {
+    const error = { code: -32021, message: 'no', data: { elicitations: [], requiredCapabilities: { elicitation: {} } } }
+    const { say, server } = setUp({ known: '2025', truth: () => '2025', toLegacy: () => ({ error }) })
+    expect((await say(call(1)))[0]?.error).toEqual(error)
+    expect(server.asked).toBe(0)
+  })
+
   test('an error of the application, of a server that has shown that it speaks 2026, is asked about once', async () => {
     let said = { code: 4001, message: 'quota of item 1' }
     const modern: Reply = ({ method }) => (method === 'tools/list' ? { resultType: 'complete' } : { error: said })

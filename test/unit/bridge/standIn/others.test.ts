@@ -113,4 +113,20 @@ describe.each(['logging/setLevel', 'resources/subscribe', 'odd/method'])('%s', (
     await settled()
     expect(answerTo(2).result).toEqual({ done: true })
   })
+
+  test('that the server works on waits on, whoever else waits for a person', async () => {
+    const { say, answerTo, heard, server, askPerson, clock, inFlight } = await connected()
+    const gate = createGate<object>()
+    server[method] = () => gate.passed
+    void say({ id: 2, method })
+    await settled()
+    for (const { transmission } of inFlight.unsent()) transmission.sent = true
+    askPerson()
+    clock.advance(HOLD_CALL)
+    await settled()
+    expect(answerTo(2)).toBeUndefined()
+    gate.open({ done: true })
+    await settled()
+    expect(heard().filter(({ id }) => id === 2)).toEqual([{ jsonrpc: '2.0', id: 2, result: { done: true } }])
+  })
 })
