@@ -124,6 +124,24 @@ test('docs/security.md says of every key of a config file what it can do in a fi
   expect(text).toContain('\n## A hostile working folder\n')
 })
 
+test('the table of the log in docs/configuration.md has every event of the program, with each level it is written at', () => {
+  const [, section = ''] = read('docs/configuration.md').split('\n## Log\n')
+  const rows = section.split('\n## ')[0]?.matchAll(/^\| (`.*`) \| .* \| ([a-z, ]+) \|$/gm) ?? []
+  const table = [...rows].flatMap(([, names = '', levels = '']) =>
+    [...names.matchAll(/`([^`]+)`/g)].map(([, event = '']) => ({ event, levels: levels.split(', ') })),
+  )
+  const program = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => read(join('src', name)))
+    .join('\n')
+  const events = [...program.matchAll(/'((?:oauth|proxy|gateway|authorization|serve|store|config|log):[\w-]+)'/g)]
+  expect(events.length).toBeGreaterThan(100)
+  expect(table.map(({ event }) => event).sort()).toEqual([...new Set(events.map(([, event]) => event))].sort())
+  const written = [...program.matchAll(/\.(debug|info|warn|error)\(\s*'(\w+:[\w-]+)'/g)]
+  const isTold = (level = '', event = '') => table.some((row) => row.event === event && row.levels.includes(level))
+  expect(written.flatMap(([, level, event]) => (isTold(level, event) ? [] : [`${event} ${level}`]))).toEqual([])
+})
+
 test('every error code has a section in docs/errors.md, and every section has an error code', () => {
   const sections = [...read('docs/errors.md').matchAll(/^#{2,3} `?([a-z_]+)`?$/gm)].map(([, code]) => code)
   expect(sections.sort()).toEqual(Object.keys(ERRORS).sort())
