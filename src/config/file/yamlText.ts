@@ -26,7 +26,7 @@ export function parseYaml(text: string): YamlText {
     const { line, col } = lines.linePos(offset)
     return `${line}:${col}`
   }
-  const errors = document.errors.map(({ pos, message }) => ({ place: at(pos[0]), message: withoutPlace(message) }))
+  const errors = syntaxFaults(document, text, at)
   const aliases = aliasFaults(document, at)
   return {
     // A lone * is a fault for both, and this one says what to do.
@@ -44,6 +44,25 @@ export function parseYaml(text: string): YamlText {
     },
   }
 }
+
+/** Those up to a `${NAME}` without quotes: what the parser finds after it says nothing more. */
+function syntaxFaults({ errors }: Document.Parsed, text: string, at: (offset: number) => string): YamlFault[] {
+  const faults: YamlFault[] = []
+  for (const { pos, message } of errors) {
+    const variable = variableAt(text, pos[0] - 1)
+    if (variable !== undefined)
+      return [
+        ...faults,
+        { place: at(pos[0] - 1), message: `a text with ${variable} inside { } or [ ] has to be in quotes` },
+      ]
+    faults.push({ place: at(pos[0]), message: withoutPlace(message) })
+  }
+  return faults
+}
+
+/** Only inside another brace or bracket does YAML not take a `${NAME}` for text. */
+const variableAt = (text: string, offset: number) =>
+  /^\$\{\w+\}/.exec(text.slice(Math.max(0, offset), offset + 256))?.[0]
 
 /** Aliases that stand for nothing, for what they are in, or together for too much: the package finds these out only when it makes the data. */
 function aliasFaults(document: Document, at: (offset: number) => string): YamlFault[] {

@@ -41,6 +41,24 @@ describe('a text', () => {
     expect(parseYaml(text).faults).toEqual([{ place, message }])
   })
 
+  test.each([
+    [`servers: { a: { client_secret: \${SECRET} } }`, '1:32', `\${SECRET}`],
+    [`a: { b: 1,\n  c: Bearer \${TOKEN}, d: 2 }`, '2:13', `\${TOKEN}`],
+    [`a: [x, \${A}]`, '1:8', `\${A}`],
+  ])('says what a variable inside { } or [ ] needs: %s', (text, place, variable) => {
+    const message = `a text with ${variable} inside { } or [ ] has to be in quotes`
+    expect(parseYaml(text).faults).toEqual([{ place, message }])
+  })
+
+  test('reports what is wrong before such a variable too', () => {
+    const places = parseYaml(`a: "x" y\nb: { c: \${A} }\n`).faults.map(({ place }) => place)
+    expect(places).toEqual(['1:8', '2:9'])
+  })
+
+  test('takes a variable elsewhere, and in quotes', () => {
+    expect(parseYaml(`a: \${A}\nb: { c: "\${A}", d: '\${A}' }\n`).faults).toEqual([])
+  })
+
   test('has the data that an alias stands for', () => {
     const yaml = parseYaml('a: &x { b: 1 }\nc: [*x, "*y"]\n')
     expect([yaml.faults, yaml.toData()]).toEqual([[], { a: { b: 1 }, c: [{ b: 1 }, '*y'] }])
