@@ -146,8 +146,8 @@ function find(
   return undefined
 }
 
-/** What a person or model asked for is a call; what hosts do on their own at start is not, and nobody is asked for a look at the server. */
+/** What a person or model asked for is a call; what hosts do on their own at start is not, and nobody is asked for a look at the server or a ping. */
 function causeOf(message: Message): Cause {
-  if (message.method === 'server/discover') return 'background'
+  if (message.method === 'server/discover' || message.method === 'ping') return 'background'
   return /^(tools\/call|prompts\/get|resources\/read|completion\/)/.test(message.method ?? '') ? 'call' : 'start'
 }

@@ -1,6 +1,6 @@
 // How long the host may wait for the server to answer: a moment for a person, and within a bound for a server that has not said a word.
 // After that, and where the server fails, it is answered here.
-import { asBridgeError, type BridgeError } from '../../errors.ts'
+import { asBridgeError, type BridgeError, type ErrorCode } from '../../errors.ts'
 import type { Clock, SignInWatch } from '../../ports.ts'
 import type { Conversation } from '../conversation.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
@@ -59,6 +59,47 @@ export function createPatience(options: PatienceOptions): Patience {
 /** Whether the host is answered here instead of with this failure. `asks`: somebody can be asked to sign in. */
 export const isForHere = ({ code }: BridgeError, asks: boolean, isMet: boolean) =>
   code === 'not_signed_in' ? asks : !isMet
+
+/** What a person would have to see to: the server has answered, but not this request of this account. */
+const BY_PERSON: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'not_signed_in',
+  'sign_in_pending',
+  'unauthorized',
+  'insufficient_scope',
+])
+export const isForPerson = ({ code }: BridgeError): boolean => BY_PERSON.has(code)
+
+export interface BoundedOptions {
+  readonly watch: SignInWatch
+  readonly conversation: Pick<Conversation, 'refusal'>
+  readonly write: (line: Uint8Array) => Promise<void>
+}
+
+/**
+ * Carries `working` for as long as a person may be waited for, in ms; then the host gets the address, and the server nothing. What the server
+ * works on has no such bound.
+ */
+export async function bounded(
+  { watch, conversation, write }: BoundedOptions,
+  { signal, open, transmission, abort }: PendingRequest,
+  working: Promise<void>,
+  ms: number,
+): Promise<void> {
+  let isOver = false
+  const work = working.finally(() => {
+    isOver = true
+  })
+  try {
+    await watch.bounded(() => work, ms)
+  } catch (thrown) {
+    if (isOver || signal.aborted || open.size === 0) throw thrown
+    // Somebody else waits for a person.
+    if (transmission.sent) return work
+    // First of all: while this is written, the server must neither get the request nor answer it.
+    abort(ANSWERED_HERE)
+    for (const id of open) await write(conversation.refusal(id, asBridgeError(thrown)))
+  }
+}
 
 export interface ServerOrHere<Due extends string> {
   /** To the server. */

@@ -6,12 +6,22 @@ import type { Conversation, LegacyConversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import type { InFlight } from '../message/inFlight.ts'
 import { isAnswerTo, isInitialize, type Message } from '../message/message.ts'
+import { result } from '../message/ours.ts'
 import { methodNotFound } from '../message/rpcError.ts'
 import type { InPlace, InPlaceOptions } from './inPlace.ts'
 import { createSignInNotice } from './notice.ts'
-import { type Carry, createPatience, isForHere, never, serverOrHere } from './patience.ts'
+import {
+  bounded,
+  type Carry,
+  createPatience,
+  isForHere,
+  isForPerson,
+  never,
+  type Patience,
+  serverOrHere,
+} from './patience.ts'
 import { createPhases, type Phases, type PhasesOptions } from './phases.ts'
-import { createRecall, type RecallOptions } from './recall.ts'
+import { createRecall, type Recall, type RecallOptions } from './recall.ts'
 
 type Made = 'conversation' | 'phases' | 'recall' | 'notice' | 'toServer'
 export type StandInOptions = RecallOptions & Omit<PhasesOptions, Made> & Omit<InPlaceOptions, Made>
@@ -30,7 +40,7 @@ function standIn(
   inFlight: Pick<InFlight, 'unsent'>,
   options: StandInOptions,
 ): Conversation {
-  const { watch, clock, write } = options
+  const { watch, write } = options
   const calls = () => inFlight.unsent().filter(({ cause }) => cause === 'call')
   const recall = createRecall(options)
   const notice = createSignInNotice({ ...options, calls })
@@ -56,44 +66,23 @@ function standIn(
 
   const carryInitialize = initializeCarrier({ conversation, phases, inPlace, learning })
   const carryDiscover = discoverCarrier(conversation, phases, options)
-  const isMet = () => conversation.isMet?.() ?? true
+  const carryList = listCarrier({ ...options, conversation, phases, recall, patience, inPlace, learning })
+  const carryPing = pingCarrier(conversation, patience, write)
 
-  /** The host was introduced to the server from memory: the list that is remembered is better than none within the bound. */
-  const comesLate = async ({ method = '' }: Message, over: AbortSignal): Promise<'late'> => {
-    await clock.sleep(options.holdInitializeMs, over)
-    return (await recall.load(method)) === undefined ? never() : 'late'
-  }
-
-  /** A list that would have to wait for a person, or fail for want of one or of the server, is answered here. */
-  const carryList: Carry = async (pending, before, deliver) => {
-    const { message } = pending
-    const take: Deliver = async (answer) => {
-      if ('told' in phases.now && isAnswerTo(answer, message)) (await inPlace()).heard(message, answer)
-      await deliver(answer)
-    }
-    const why = await serverOrHere<'person' | 'late'>(
-      {
-        exchange: (_, turn, heard) => conversation.exchange(pending, turn, learning(message, heard)),
-        due(over) {
-          const person = patience.person(pending, over).then(() => 'person' as const)
-          return isMet() ? person : Promise.race([person, comesLate(message, over)])
-        },
-        answerHere(reason) {
-          if (reason instanceof BridgeError && !isForHere(reason, options.asks, isMet())) return undefined
-          const told = phases.stepIn()
-          return told && inPlace().then(({ list }) => list(message, told, reason))
-        },
-        write,
-      },
-      [pending, before, take],
-    )
-    if (why === 'late') (await inPlace()).check()
-  }
+  const refusal: Conversation['refusal'] = (id, error) =>
+    (phases.host.followsAddresses ? notice.refusal(id, error) : undefined) ?? conversation.refusal(id, error)
 
   function toServer(...[pending, before, deliver]: Parameters<Carry>): Promise<void> {
     const { message } = pending
-    if (message.kind === 'request' && recall.learns(message)) return carryList(pending, before, deliver)
-    return conversation.exchange(pending, before, deliver)
+    if (isPing(message)) return carryPing(pending, before, deliver)
+    if (message.kind !== 'request') return conversation.exchange(pending, before, deliver)
+    if (recall.learns(message)) return carryList(pending, before, deliver)
+    // A call has its bound where it asks for the sign-in.
+    if (pending.cause === 'call') return conversation.exchange(pending, before, deliver)
+    const working = conversation.exchange(pending, before, async (answer) => {
+      if (!pending.signal.aborted || !isAnswerTo(answer, message)) await deliver(answer)
+    })
+    return bounded({ watch, write, conversation: { refusal } }, pending, working, options.holdCallMs)
   }
 
   const exchange: Conversation['exchange'] = (pending, before, deliver) => {
@@ -114,13 +103,16 @@ function standIn(
 
   return {
     exchange,
-    refusal: (id, error) =>
-      (phases.host.followsAddresses ? notice.refusal(id, error) : undefined) ?? conversation.refusal(id, error),
+    refusal,
     async end(reason) {
       await Promise.all([conversation.end(reason), recall.kept()])
     },
   }
 }
+
+const isPing = ({ kind, method }: Message) => kind === 'request' && method === 'ping'
+
+const pong = ({ asks: [id = 'null'] }: Message): Uint8Array => result(id, '{}').bytes
 
 /** Has the answer kept when it is delivered. */
 type Learning = (message: Message, deliver: Deliver) => Deliver
@@ -159,6 +151,63 @@ function initializeCarrier({ conversation, phases, inPlace, learning }: Initiali
       if (phases.now.kind === 'answeredHere') (await inPlace()).failed(error)
       else if (!(await phases.standInFor(message, error))) throw thrown
     }
+  }
+}
+
+interface ListOptions extends InitializeOptions, Pick<StandInOptions, 'clock' | 'holdInitializeMs' | 'asks' | 'write'> {
+  readonly recall: Recall
+  readonly patience: Patience
+}
+
+/** Carries a list: one that would have to wait for a person, or fail for want of one or of the server, is answered here. */
+function listCarrier(options: ListOptions): Carry {
+  const { conversation, phases, recall, patience, inPlace, learning, clock, write } = options
+  const isMet = () => conversation.isMet?.() ?? true
+
+  /** The host was introduced to the server from memory: the list that is remembered is better than none within the bound. */
+  const comesLate = async ({ method = '' }: Message, over: AbortSignal): Promise<'late'> => {
+    await clock.sleep(options.holdInitializeMs, over)
+    return (await recall.load(method)) === undefined ? never() : 'late'
+  }
+
+  return async (pending, before, deliver) => {
+    const { message } = pending
+    const take: Deliver = async (answer) => {
+      if ('told' in phases.now && isAnswerTo(answer, message)) (await inPlace()).heard(message, answer)
+      await deliver(answer)
+    }
+    const why = await serverOrHere<'person' | 'late'>(
+      {
+        exchange: (_, turn, heard) => conversation.exchange(pending, turn, learning(message, heard)),
+        due(over) {
+          const person = patience.person(pending, over).then(() => 'person' as const)
+          return isMet() ? person : Promise.race([person, comesLate(message, over)])
+        },
+        answerHere(reason) {
+          if (reason instanceof BridgeError && !isForHere(reason, options.asks, isMet())) return undefined
+          const told = phases.stepIn()
+          return told && inPlace().then(({ list }) => list(message, told, reason))
+        },
+        write,
+      },
+      [pending, before, take],
+    )
+    if (why === 'late') (await inPlace()).check()
+  }
+}
+
+/** Carries a ping, which the server answers; but none waits for a person, or fails for want of one (MCP "Ping"). */
+function pingCarrier(conversation: LegacyConversation, patience: Patience, write: StandInOptions['write']): Carry {
+  return async (pending, before, deliver) => {
+    await serverOrHere<'due'>(
+      {
+        exchange: conversation.exchange,
+        due: (over) => patience.person(pending, over),
+        answerHere: (why) => (why === 'due' || isForPerson(why) ? Promise.resolve(pong(pending.message)) : undefined),
+        write,
+      },
+      [pending, before, deliver],
+    )
   }
 }
 

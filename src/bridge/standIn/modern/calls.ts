@@ -8,7 +8,7 @@ import type { PendingRequest } from '../../message/inFlight.ts'
 import type { Message } from '../../message/message.ts'
 import { find, stringIn } from '../../message/pick.ts'
 import { SOONEST_MS } from '../notice.ts'
-import { ANSWERED_HERE, type Carry } from '../patience.ts'
+import { ANSWERED_HERE, bounded, type Carry } from '../patience.ts'
 import { until } from '../told.ts'
 import type { ModernInPlace } from './inPlace.ts'
 import { mayAsk, question, type Retry, takeUp } from './question.ts'
@@ -43,27 +43,6 @@ export interface Calls {
  * person has declined; or it waits and fails.
  */
 type Manner = 'asks' | 'waits' | 'declined' | 'mute'
-
-/** Carries `working` for as long as a person may be waited for, in ms; then the host gets the address, and the server nothing. */
-export async function bounded(
-  { watch, conversation, write }: Pick<CallsOptions, 'watch' | 'conversation' | 'write'>,
-  { signal, open, abort }: PendingRequest,
-  working: Promise<void>,
-  ms: number,
-): Promise<void> {
-  let isOver = false
-  const work = working.finally(() => {
-    isOver = true
-  })
-  try {
-    await watch.bounded(() => work, ms)
-  } catch (thrown) {
-    if (isOver || signal.aborted || open.size === 0) throw thrown
-    // First of all: while this is written, the server must neither get the request nor answer it.
-    abort(ANSWERED_HERE)
-    for (const id of open) await write(conversation.refusal(id, asBridgeError(thrown)))
-  }
-}
 
 /** Whether this call waits for a person of whom it is known where that signs in, and is told so. Each call looks, so that it has to cost little. */
 function lookForPerson(

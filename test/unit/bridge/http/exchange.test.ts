@@ -60,7 +60,7 @@ describe('the request', () => {
     ['completion/complete', 'call'],
     ['initialize', 'start'],
     ['tools/list', 'start'],
-    ['ping', 'start'],
+    ['ping', 'background'],
   ])('%s is sent because of a %s', async (method, cause) => {
     const { run, sent } = setUp(() => jsonText(RESULT))
     await run(message(JSON.stringify({ jsonrpc: '2.0', id: 7, method })))
