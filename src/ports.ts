@@ -178,7 +178,7 @@ export interface Lease {
   readonly lost: AbortSignal
   /** The holder that let it expire, where it is not certain that it has ended: it may go on as if nothing had happened. */
   readonly former?: { isGone(): boolean } | undefined
-  /** Renews it now. False: somebody else took it. */
+  /** Renews it now. False: somebody else took it. @throws what the database throws, once it has expired as well */
   renew(): Promise<boolean>
   /** Resolves when others can take it; never fails. */
   release(): Promise<void>

@@ -82,12 +82,11 @@ export function createLeases(database: Database, clock: Clock, holders?: Holders
     const before = await findTakeable(name)
     const owner = holders ? `${randomUUID()} ${holders.self()}` : randomUUID()
     if (!before || !(await write(name, owner, ttlMs, before))) return undefined
-    const heart = keepRenewing(() => renew(name, owner, ttlMs), ttlMs)
+    const heart = keepRenewing(() => renew(name, owner, ttlMs), ttlMs, clock)
     return {
       lost: heart.lost,
       former: before.former,
-      // Where the database is locked, nobody else takes it either.
-      renew: () => heart.renew().catch(() => true),
+      renew: heart.renew,
       async release() {
         heart.stop()
         // Where the database is locked, the lease expires, and the work that was done under it remains valid.
@@ -114,30 +113,35 @@ export function createLeases(database: Database, clock: Clock, holders?: Holders
 }
 
 /** `lost` aborts when `write` says that the lease is somebody else's. */
-function keepRenewing(write: () => Promise<boolean>, ttlMs: number) {
+function keepRenewing(write: () => Promise<boolean>, ttlMs: number, clock: Pick<Clock, 'now'>) {
   const lost = new AbortController()
   const heartbeatMs = Math.min(ttlMs / 4, HEARTBEAT_MS)
+  let expiresAt = clock.now() + ttlMs
   let isReleased = false
   let timer: NodeJS.Timeout | undefined
   const renew = async () => {
+    const end = clock.now() + ttlMs
     const isOurs = await write()
-    if (!isOurs && !isReleased) lost.abort()
+    if (isOurs) expiresAt = end
+    else if (!isReleased) lost.abort()
     return isOurs
   }
-  const beat = (ms: number) => {
+  const beat = () => {
     timer = setTimeout(() => {
-      // A locked SQLite database holds this thread up at each try, and the compare-and-swap still guards the result.
-      const next = renew().then(
-        (isOurs) => (isOurs ? heartbeatMs : undefined),
-        () => ttlMs,
-      )
-      void next.then((later) => later === undefined || isReleased || beat(later))
-    }, ms)
+      // Where the database is locked, the next renewal tries again, and the compare-and-swap still guards the result.
+      const renewing = renew().catch(() => true)
+      void renewing.then((isOurs) => !isOurs || isReleased || beat())
+    }, heartbeatMs)
   }
-  beat(heartbeatMs)
+  beat()
   return {
     lost: lost.signal,
-    renew,
+    /** Where the database is locked, it is ours until it expires. */
+    renew: () =>
+      renew().catch((thrown: unknown) => {
+        if (clock.now() < expiresAt) return true
+        throw thrown
+      }),
     stop() {
       isReleased = true
       clearTimeout(timer)

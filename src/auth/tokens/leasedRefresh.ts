@@ -25,10 +25,10 @@ export interface LeasedRefreshOptions {
 }
 
 /**
- * How long a refresh token that another process has marked is left to that one, where it hangs and has not certainly ended, in ms: as
- * long as an authorization server may take. A second use would count as theft.
+ * How long a refresh token that another process has marked is left to that one, where it hangs and has not certainly ended, in ms: longer
+ * than an authorization server may take for its answer. A second use would count as theft.
  */
-const ANSWER_MS = 20_000
+const ANSWER_MS = 35_000
 const LOOK_MS = 250
 const CUT_OFF =
   'An earlier refresh was interrupted before its new tokens were stored, so the server refused the old refresh token. Sign in again.'

@@ -85,7 +85,7 @@ function addressesOf({ serve, callback_url: written }: ConfigFile, faults: Serve
   const publicUrl = named ?? callback.origin
   if (callback.origin !== publicUrl)
     fault(`callback_url ${quote(callbackUrl)} is not under serve.public_url, which is ${publicUrl}.`)
-  if (callback.pathname + callback.search !== CALLBACK_PATH)
+  if (callbackUrl !== callback.origin + CALLBACK_PATH)
     fault(`callback_url must be ${callback.origin}${CALLBACK_PATH} for serve: the gateway answers the providers there.`)
   if (!isSecureUrl(callbackUrl))
     fault(`callback_url ${quote(callbackUrl)} must be https for serve, or http on localhost, 127.0.0.1 or [::1].`)

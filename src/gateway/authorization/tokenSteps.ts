@@ -105,13 +105,16 @@ async function undo(records: RecordStore, run: RefreshRun): Promise<void> {
   for (const { kind, idHash } of run.written) await records.remove(kind, idHash)
 }
 
+/** Of a code that is not known any more: the engine looks for a redirect URI before it looks for the code. */
+const NO_URI = 'about:blank'
+
 async function redeem(options: TokenStepOptions, asked: Asked, exchange: TokenExchange, codeHash: string) {
   const { records, grants, clients, log } = options
   const before = await records.find('AuthorizationCode', codeHash)
-  const redirectUri = before?.payload.redirectUri
+  const { redirectUri = NO_URI } = before?.payload ?? {}
   // Clients of OAuth 2.1 send none here (section 10.2): the verifier binds the code to who asked for it.
-  if (asked.form && !asked.form.has('redirect_uri') && typeof redirectUri === 'string')
-    exchange.send(new URLSearchParams([...asked.form, ['redirect_uri', redirectUri]]))
+  if (asked.form && !asked.form.has('redirect_uri'))
+    exchange.send(new URLSearchParams([...asked.form, ['redirect_uri', String(redirectUri)]]))
   await exchange.run()
   const clientId = exchange.clientId()
   if (exchange.status() === 200 && clientId !== undefined) {

@@ -8,7 +8,7 @@ import { type AnsweredPort, answerOneOf, redirectCandidates } from './callbackPo
 import { aborted, interruptionOf, raceSignInMethods, rejectOn, type SignInMethod } from './race.ts'
 import { type AwaitOptions, awaitAttempt } from './request.ts'
 import { ATTEMPT_LEASE_MS, attemptLease } from './serve.ts'
-import { resumable } from './takeOver.ts'
+import { leftBy, resumable } from './takeOver.ts'
 
 type RunDeps = Pick<
   SignInDeps,
@@ -56,7 +56,8 @@ export async function runSignIn(
     : await waitForOther(deps, attempt, settled, options)
   if (!ours) return undefined
   try {
-    const found = await resumable(deps, ours.attempt)
+    const left = await Promise.race([leftBy(ours.lease, ours.attempt, deps), rejectOn(ending)])
+    const found = await resumable(deps, left)
     if (found.id !== attempt.id) return found
     await (isSettled(found) ? settled({ tell: () => undefined }) : runHere(deps, found, ending, options, settled))
     return undefined

@@ -58,6 +58,53 @@ describe('a lease', () => {
   })
 })
 
+describe('where the database is locked', () => {
+  /** Counts the renewals that fail, until `unlock`. */
+  function lockable(clock = createFakeClock()) {
+    const database = sqlOf(folder.database())
+    let isLocked = false
+    let failures = 0
+    const told = createGate()
+    const locking: Database = {
+      ...database,
+      async runUnsynced(sql, ...values) {
+        if (!isLocked || !sql.startsWith('UPDATE leases')) return database.runUnsynced(sql, ...values)
+        if (++failures === 2) told.open()
+        throw new BridgeError('database_locked')
+      },
+    }
+    return {
+      leases: createLeases(locking, clock),
+      clock,
+      lock: () => {
+        isLocked = true
+      },
+      /** Resolves when two renewals have failed. */
+      twice: told.passed,
+    }
+  }
+
+  test('each heartbeat tries to renew the lease', async () => {
+    const { leases, lock, twice } = lockable()
+    const lease = await held(leases, 'a', 40)
+    lock()
+    await twice
+    expect(lease.lost.aborted).toBe(false)
+    await lease.release()
+  })
+
+  test('a lease is still its holder’s until it expires, and after that nobody knows', async () => {
+    const { leases, lock, clock } = lockable()
+    const lease = await held(leases, 'a')
+    lock()
+    clock.advance(LONG - 1)
+    expect(await lease.renew()).toBe(true)
+    clock.advance(1)
+    await expect(lease.renew()).rejects.toMatchObject({ code: 'database_locked' })
+    await lease.release()
+  })
+})
+
 describe('work under a lease', () => {
   test('waits for its turn', async () => {
     const { process, clock } = setUp()

@@ -177,6 +177,9 @@ describe('a fault', () => {
   test.each([
     [`${SERVER}providers:\n  mine:\n    client_id: i\n`, 'FILE:4:5: providers.mine needs'],
     [`${SERVER}${CLIENT}callback_url: https://a.example/x\n`, 'FILE:3:15: callback_url must be'],
+    // The redirect URI of one provider could not be told from that of another.
+    [`${SERVER}${CLIENT}callback_url: https://a.example/auth/callback?\n`, 'FILE:3:15: callback_url must be'],
+    [`${SERVER}${CLIENT}callback_url: "https://a.example/auth/callback#x"\n`, 'FILE:3:15: callback_url must be'],
     [`${SERVER}${CLIENT}serve:\n  providers: [google, gogle]\n`, 'FILE:4:14: serve.providers names "gogle"'],
     [`${CLIENT}servers:\n  a:\n    url: https://a.example/\n    transport: sse\n`, 'FILE:5:16: servers.a.transport'],
     [`${SERVER}${CLIENT}serve:\n  tokens: { refresh_days: 20, refresh_idle_days: 30 }\n`, 'FILE:4:50: serve.tokens.'],

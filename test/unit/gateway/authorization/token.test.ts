@@ -79,6 +79,18 @@ test.each([
   },
 )
 
+test('a code that is not known any more is refused as such, with and without a redirect URI', async () => {
+  const stage = await startAuthorization()
+  const { client_id } = await registered(stage, {
+    redirect_uris: ['http://127.0.0.1:1/callback', 'http://127.0.0.1:1/b'],
+  })
+  const form = { grant_type: 'authorization_code', client_id, code: 'x'.repeat(43), code_verifier: 'v'.repeat(43) }
+  for (const more of [{}, { redirect_uri: 'http://127.0.0.1:1/callback' }]) {
+    const answer = await stage.post('/token', { ...form, ...more })
+    expect([answer.status, await answer.json()]).toEqual([400, expect.objectContaining({ error: 'invalid_grant' })])
+  }
+})
+
 test('an answer without a cookie has no Set-Cookie', async () => {
   const stage = await startAuthorization()
   const { client_id: id } = await registered(stage)

@@ -1,5 +1,5 @@
 // One attempt seen through with nothing but what is handed in: port, plan, browser, end.
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { AuthorizationCodeFlow } from '../../../../src/auth/grants/authorizationCode.ts'
 import type { Attempt, AttemptPlan } from '../../../../src/records.ts'
 import { awaitAttempt } from '../../../../src/signin/attempt/request.ts'
@@ -142,6 +142,40 @@ test('an attempt whose process was gone while it exchanged the code waits again 
   await run({}, new AbortController().signal, attempt)
   expect(seen).toEqual([`adopted ${attempt.id}`, `resumed as.example for ${CALLBACK}`])
   expect(attempts.rows.get(attempt.id)).toMatchObject({ state: attempt.state, status: 'finished' })
+})
+
+describe('an attempt whose process hangs while it exchanges the code', () => {
+  /** The lease of that process has expired, and it has not certainly ended. */
+  async function hung() {
+    const made = await setUp()
+    await made.leases.take(attemptLease(made.attempt.id), 0)
+    await made.attempts.plan(made.attempt.id, PLAN)
+    await made.attempts.claim(made.attempt.state, 0)
+    return made
+  }
+
+  test('is left to it while it may have the answer: no code is exchanged twice', async () => {
+    const { run, attempts, attempt, clock, seen } = await hung()
+    const sleep = clock.sleep
+    let looks = 0
+    clock.sleep = async (...given) => {
+      if (++looks === 3) await attempts.settle(attempt.id, { status: 'finished' })
+      return sleep(...given)
+    }
+    await run()
+    expect([looks >= 3, seen.filter((one) => one.startsWith('resumed'))]).toEqual([true, []])
+  })
+
+  test('is gone on with when that has certainly ended, or takes longer than a server may', async () => {
+    for (const isOver of [true, false]) {
+      const { run, leases, seen, clock, attempt } = await hung()
+      if (isOver) leases.endFormer()
+      const began = clock.now()
+      await run()
+      expect(seen).toEqual([`adopted ${attempt.id}`, `resumed as.example for ${CALLBACK}`])
+      expect(clock.now() - began >= 35_000).toBe(!isOver)
+    }
+  })
 })
 
 test('an attempt that was planned with other settings is replaced by a new one', async () => {
