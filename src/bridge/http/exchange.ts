@@ -59,7 +59,8 @@ export function createExchange(options: ExchangeOptions): Exchanger {
   const exchange: Exchange = async (pending, deliver) => {
     const { message, transmission } = pending
     const renewing = session.settled()
-    if (renewing !== undefined) await renewing
+    // What the server asks while the session is made again, it may wait for before it goes on.
+    if (renewing !== undefined && (message.kind !== 'response' || session.id === undefined)) await renewing
     if (isInitialize(message)) session.remember(message)
     let { id } = session
     // After a wait, it goes out in the session that there is then.
@@ -72,7 +73,7 @@ export function createExchange(options: ExchangeOptions): Exchanger {
     if (response !== 'lost' && (await receiveIn(response, pending, deliver, first)) === 'done') return
     if (id === undefined) return
     // Of a session that has just begun, nobody else waits for more than initialize.
-    if (message.kind === 'response' && session.version === undefined) return
+    if (message.kind === 'response' && (session.version === undefined || session.settled() !== undefined)) return
     // The server did not process it, as if it had not been sent.
     transmission.sent = false
     await renew(id, pending.cause)

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { createHostQuestions } from '../../../../src/bridge/session/hostQuestions.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import { respond } from '../../../fakes/fakeHttp.ts'
-import { startForgetful } from '../../../fakes/forgetfulServer.ts'
+import { createStream, startForgetful } from '../../../fakes/forgetfulServer.ts'
 import { createGate, settled } from '../../../fakes/gate.ts'
 
 const INITIALIZE = { id: 0, method: 'initialize', params: {} }
@@ -83,6 +83,24 @@ describe('a question of a session that is lost', () => {
     await answered
     await called
     expect(world.answers).toEqual([])
+  })
+
+  test('of the session that is being made again is answered at once: the server may wait for that', async () => {
+    const opening = createStream()
+    let begun = 0
+    const world = startForgetful({
+      instead: async ({ body }) =>
+        body.includes('"initialize"') && ++begun === 2 ? opening.response({ 'mcp-session-id': 's2' }) : undefined,
+    })
+    await (await lost(world)).end()
+    const called = world.call(3)
+    await settled()
+    await opening.say(ask('new', 'go on?'))
+    await world.say(accept('new'))
+    expect(world.answers).toEqual([`s2 ${ACCEPTED.replace('"id":0', '"id":"new"')}`])
+    await opening.say({ id: 0, result: { protocolVersion: '2025-11-25' } })
+    await opening.end()
+    await called
   })
 
   test('is not answered by what was on its way before the session was made again', async () => {
