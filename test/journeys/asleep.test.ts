@@ -90,23 +90,28 @@ test('the sign-in of a bridge survives the sleep of the machine: the login proce
   expect(stage.tabs()).toHaveLength(1)
 })
 
+/** The server refuses the tokens from now on, and the refresh that follows is answered when `answer` is called. */
+function nextRefresh() {
+  const { state, counts } = stage.authorization
+  const gate = createGate()
+  state.holdAnswer = () => gate.passed
+  stage.server.rejectTokens()
+  return { before: state.tokenRequests, answer: () => gate.open(), state, counts }
+}
+
 test('a refresh token that was sent before the machine slept is not sent again by who wakes first', async () => {
   stage = await startStage()
   const hosts = [stage.host(), stage.host()]
   for (const host of hosts) await host.initialize()
   await stage.untilListening(2)
-  const asleep = createGate()
-  const { state, counts } = stage.authorization
-  state.holdAnswer = () => asleep.passed
-  const before = state.tokenRequests
-  stage.server.rejectTokens()
+  const { before, answer, state, counts } = nextRefresh()
   const answers = hosts.map((host, n) => echo(host, `from ${n}`))
   await stage.untilTokenRequests(before + 1)
   const pids = hosts.map(({ child }) => child.pid ?? 0)
   const [sender = 0] = holders('tokens')
   const heir = pids.find((pid) => pid !== sender) ?? 0
   fallAsleep(pids)
-  asleep.open()
+  answer()
   wake(heir)
   await isHeldBy('tokens', heir)
   wake(sender)
@@ -122,18 +127,14 @@ test.each([
   const host = stage.host()
   await host.initialize()
   await stage.untilListening(1)
-  const ending = createGate()
-  const { state, counts } = stage.authorization
-  state.holdAnswer = () => ending.passed
-  const before = state.tokenRequests
-  stage.server.rejectTokens()
+  const { before, answer, state, counts } = nextRefresh()
   host.send({ jsonrpc: '2.0', id: 'x', method: 'tools/call', params: { name: 'echo', arguments: { message: '' } } })
   await stage.untilTokenRequests(before + 1)
   const { refused } = stage.server.state
   end(host)
   // The DELETE comes with the token that is refused.
   await until('the end of the session', () => stage.server.state.refused > refused)
-  ending.open()
+  answer()
   expect(await host.exited).toBe(0)
   const next = stage.host()
   await next.initialize()

@@ -1,5 +1,6 @@
 // Sessions that nobody uses: of an initialize that has failed, and of a host that initializes again while its lost session is being made again.
 import { describe, expect, test } from 'vitest'
+import type { Send } from '../../../../src/bridge/http/send.ts'
 import { createLegacyConversation } from '../../../../src/bridge/legacy/legacyConversation.ts'
 import { createInFlight, OVER } from '../../../../src/bridge/message/inFlight.ts'
 import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
@@ -12,6 +13,17 @@ import { codeOf } from '../../../fakes/thrown.ts'
 
 const message = (method: string, id?: number) =>
   parseMessage(Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, method, params: {} }))) as Message
+
+/** A host's conversation with a server behind `send`. */
+function conversing(send: Send) {
+  const inFlight = createInFlight()
+  const conversation = createLegacyConversation({
+    ...{ url: new URL('https://mcp.example.com/mcp'), transport: 'http', send, inFlight, clock: createFakeClock() },
+    ...{ log: createFakeLogger(), answerLimit: 10_000, timeoutMs: 60_000, deliver: async () => undefined },
+  })
+  const say = (one: Message) => conversation.exchange(inFlight.begin(one), OVER, async () => undefined)
+  return { conversation, say }
+}
 
 test('an initialize names no session, and the one that was made again meanwhile is ended', async () => {
   const renewed = createGate()
@@ -27,12 +39,7 @@ test('an initialize names no session, and the one that was made again meanwhile 
     if (headers['mcp-session-id'] === 'session-1') return respond(404)
     return id === undefined ? respond(202) : json({ jsonrpc: '2.0', id, result: {} })
   })
-  const inFlight = createInFlight()
-  const conversation = createLegacyConversation({
-    ...{ url: new URL('https://mcp.example.com/mcp'), transport: 'http', send, inFlight, clock: createFakeClock() },
-    ...{ log: createFakeLogger(), answerLimit: 10_000, timeoutMs: 60_000, deliver: async () => undefined },
-  })
-  const say = (one: Message) => conversation.exchange(inFlight.begin(one), OVER, async () => undefined)
+  const { say } = conversing(send)
   await say(message('initialize', 0))
   const listed = say(message('tools/list', 1))
   await settled()
@@ -58,12 +65,8 @@ describe('an initialize whose stream breaks after its session has begun', () => 
         ? respond(200, { 'content-type': 'text/event-stream', 'mcp-session-id': 'begun' }, heard)
         : respond(405),
     )
-    const inFlight = createInFlight()
-    const conversation = createLegacyConversation({
-      ...{ url: new URL('https://mcp.example.com/mcp'), transport: 'http', send, inFlight, clock: createFakeClock() },
-      ...{ log: createFakeLogger(), answerLimit: 10_000, timeoutMs: 60_000, deliver: async () => undefined },
-    })
-    const say = () => conversation.exchange(inFlight.begin(message('initialize', 0)), OVER, async () => undefined)
+    const { conversation, say: sayAny } = conversing(send)
+    const say = () => sayAny(message('initialize', 0))
     const ended = () => sent.filter(({ method }) => method === 'DELETE').map(({ headers }) => headers['mcp-session-id'])
     return { conversation, say, ended }
   }
@@ -90,12 +93,7 @@ test('an initialize without an id begins nothing: it goes to the session that th
     if (id === undefined) return respond(202)
     return json({ jsonrpc: '2.0', id, result: { protocolVersion: '2025-11-25' } }, 200, { 'mcp-session-id': 'one' })
   })
-  const inFlight = createInFlight()
-  const conversation = createLegacyConversation({
-    ...{ url: new URL('https://mcp.example.com/mcp'), transport: 'http', send, inFlight, clock: createFakeClock() },
-    ...{ log: createFakeLogger(), answerLimit: 10_000, timeoutMs: 60_000, deliver: async () => undefined },
-  })
-  const say = (one: Message) => conversation.exchange(inFlight.begin(one), OVER, async () => undefined)
+  const { say } = conversing(send)
   await say(message('initialize', 0))
   await say(message('initialize'))
   expect(sent.map(({ method, headers }) => [method, headers['mcp-session-id']])).toEqual([
