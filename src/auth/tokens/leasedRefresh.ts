@@ -2,6 +2,7 @@
 import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { Clock, Lease, Logger, TokenStore } from '../../ports.ts'
 import type { Challenge, TokenKey, TokenRecord, TokenSet } from '../../records.ts'
+import { leaveToFormer } from './formerHolder.ts'
 import type { Refresh } from './refresh.ts'
 import { isExpired } from './tokenSet.ts'
 import type { Unsaved } from './unsaved.ts'
@@ -24,12 +25,6 @@ export interface LeasedRefreshOptions {
   readonly strategy: RefreshStrategy
 }
 
-/**
- * How long a refresh token that another process has marked is left to that one, where it hangs and has not certainly ended, in ms: longer
- * than an authorization server may take for its answer. A second use would count as theft.
- */
-const ANSWER_MS = 35_000
-const LOOK_MS = 250
 const CUT_OFF =
   'An earlier refresh was interrupted before its new tokens were stored, so the server refused the old refresh token. Sign in again.'
 
@@ -49,14 +44,15 @@ export function createLeasedRefresh(options: LeasedRefreshOptions) {
   const isRefreshable = (tokens: TokenSet | undefined): tokens is Refreshable =>
     tokens?.refreshToken !== undefined && strategy === 'auto'
 
-  /** Marks the refresh token as about to be spent. 'gone': another process has settled what becomes of it. */
-  const spend = async ({ former }: Lease, { generation, lastError }: TokenRecord) => {
-    for (let left = ANSWER_MS; ; left -= LOOK_MS) {
-      const spent = await store.spend(key, generation)
-      if (spent !== 'again' || !former || former.isGone() || left <= 0) return spent
-      await clock.sleep(LOOK_MS)
-      if ((await reload()).lastError !== lastError) return 'gone'
-    }
+  /** Marks the refresh token as about to be spent. 'gone': another process has settled what becomes of it. A second use would count as theft. */
+  const spend = async (lease: Lease, { generation, lastError }: TokenRecord) => {
+    let spent = await store.spend(key, generation)
+    if (spent !== 'again') return spent
+    await leaveToFormer(lease, clock, async () => {
+      spent = (await reload()).lastError === lastError ? await store.spend(key, generation) : 'gone'
+      return spent !== 'again'
+    })
+    return spent
   }
 
   /** A process that ends asks for nothing more: the answer could come too late. @throws BridgeError cancelled */

@@ -1,5 +1,4 @@
 // The HTTP+SSE transport of revision 2024-11-05: one event stream for all answers, and an endpoint for messages.
-import { randomUUID } from 'node:crypto'
 import { createSleepWatch } from '../../bounds.ts'
 import { asBridgeError } from '../../errors.ts'
 import type { Cause } from '../../ports.ts'
@@ -7,6 +6,7 @@ import type { PendingRequest } from '../message/inFlight.ts'
 import { isInitialize } from '../message/message.ts'
 import { own } from '../message/ours.ts'
 import type { Deliver } from './body/messages.ts'
+import { ownId } from './body/ownId.ts'
 import type { Exchange } from './exchange.ts'
 import { type Connection, type ConnectionOptions, exchangeOn, openConnection } from './legacyConnection.ts'
 import { endedEarly } from './response.ts'
@@ -140,7 +140,7 @@ async function isAlive(connection: Connection, options: HttpSseOptions): Promise
     isTaken = true
     connection.waiting.get(pending)?.heard()
   }
-  const ping = own(`{"jsonrpc":"2.0","id":"mcp-oauth-bridge-${randomUUID()}","method":"ping"}`)
+  const ping = own(`{"jsonrpc":"2.0","id":"${ownId()}","method":"ping"}`)
   const pending: PendingRequest = inFlight.begin(ping, 'background', { sent: false, abort: undefined, taken })
   const over = new AbortController()
   const late = clock

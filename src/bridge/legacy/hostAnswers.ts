@@ -3,7 +3,7 @@ import { BridgeError } from '../../errors.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
-import { own } from '../message/ours.ts'
+import { cancelled } from '../message/ours.ts'
 import type { Session } from '../session/session.ts'
 
 export interface HostAnswersOptions {
@@ -42,7 +42,7 @@ export function createHostAnswers({ session, exchange, deliver }: HostAnswersOpt
 
   const takeBack = () => {
     if (isOver) return
-    for (const id of giveUp()) void deliver(cancelled(id)).catch(() => undefined)
+    for (const id of giveUp()) void deliver(cancelled(id, LOST)).catch(() => undefined)
   }
 
   return {
@@ -70,8 +70,3 @@ export function createHostAnswers({ session, exchange, deliver }: HostAnswersOpt
     },
   }
 }
-
-const cancelled = (id: string) =>
-  own(
-    `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${id},"reason":${JSON.stringify(LOST)}}}`,
-  )

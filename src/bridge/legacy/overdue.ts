@@ -5,7 +5,7 @@ import type { Exchange } from '../http/exchange.ts'
 import { ask } from '../message/ask.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import type { RawId } from '../message/message.ts'
-import { own } from '../message/ours.ts'
+import { cancelled } from '../message/ours.ts'
 import { find } from '../message/pick.ts'
 
 /** `exchange`, whose server hears of each request that it has not answered in time; nobody waits for that. */
@@ -14,10 +14,8 @@ export function takingBack(
   { inFlight, log }: { readonly inFlight: InFlight; readonly log: Logger },
 ): Exchange {
   const tell = (id: RawId) => {
-    const params = `{"requestId":${id},"reason":"The client does not wait for the answer any longer."}`
-    const cancelled = own(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`)
-    ask(inFlight, cancelled, 'background', exchange).catch((thrown: unknown) =>
-      log.debug('proxy:cancel', { code: asBridgeError(thrown).code }),
+    ask(inFlight, cancelled(id, 'The client does not wait for the answer any longer.'), 'background', exchange).catch(
+      (thrown: unknown) => log.debug('proxy:cancel', { code: asBridgeError(thrown).code }),
     )
   }
   return async (pending, deliver) => {

@@ -27,3 +27,9 @@ export const answerOf = (id: RawId, bytes: Bytes, failed: boolean): Message => (
 
 /** Any other message; the text must be a valid one. */
 export const own = (text: string | Bytes): Message => parseMessage(Buffer.from(text)) as Message
+
+/** notifications/cancelled for a request that this side has sent (MCP "Cancellation"). */
+export const cancelled = (id: RawId, reason?: string): Message => {
+  const said = reason === undefined ? '' : `,"reason":${JSON.stringify(reason)}`
+  return own(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${id}${said}}}`)
+}

@@ -8,6 +8,7 @@ import type { Exchange } from '../http/exchange.ts'
 import { createPauses } from '../http/pauses.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import { isForAnother, type Message, parseMessage, type RawId } from '../message/message.ts'
+import { cancelled, own } from '../message/ours.ts'
 import { eachElement, eachMember, find } from '../message/pick.ts'
 import { textAt } from '../message/scan.ts'
 import { splice } from '../message/splice.ts'
@@ -120,7 +121,6 @@ function isFinal(thrown: unknown): boolean {
   return code === 'server_error' && status >= 400 && status < 500 && ![401, 403, 408, 425, 429].includes(status)
 }
 
-const made = (text: string) => parseMessage(Buffer.from(text)) as Message
 const idOf = ({ asks: [id] }: Message): RawId => id ?? 'null'
 
 const subscribed = (message: Message, at: readonly string[], id: RawId): Message =>
@@ -149,13 +149,9 @@ function* missedBefore({ bytes }: Message, id: RawId): Generator<Message> {
         )
       })
   })
-  for (const text of told) yield made(text)
+  for (const text of told) yield own(text)
 }
-
-/** The stream has ended, and nobody meant it to (MCP 2026-07-28, "Cancellation"). */
-const cancelled = (id: RawId) =>
-  made(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${id}}}`)
 
 /** The stream has ended as it should ("Subscriptions", Graceful Closure). */
 const complete = (id: RawId) =>
-  made(`{"jsonrpc":"2.0","id":${id},"result":{"resultType":"complete","_meta":{"${META.subscription}":${id}}}}`)
+  own(`{"jsonrpc":"2.0","id":${id},"result":{"resultType":"complete","_meta":{"${META.subscription}":${id}}}}`)

@@ -1,28 +1,26 @@
 // What a process that is gone left of an attempt, made ready for this one: the open tab still counts.
+import { leaveToFormer } from '../../auth/tokens/formerHolder.ts'
 import type { Lease } from '../../ports.ts'
 import type { Attempt } from '../../records.ts'
 import type { SignInDeps } from '../deps.ts'
 
 type TakeOverDeps = Pick<SignInDeps, 'attempts' | 'clock' | 'log' | 'settings' | 'authorizationCode'>
 
-/** Longer than an authorization server may take for its answer, in ms. */
-const ANSWER_MS = 35_000
-const LOOK_MS = 250
-
 /**
  * The attempt as its former holder leaves it. One that hangs may still exchange the code: for a second exchange, the server may revoke
  * the tokens of the first (RFC 6749 section 4.1.2).
  */
 export async function leftBy(
-  { former }: Lease,
+  lease: Lease,
   attempt: Attempt,
   { attempts, clock }: Pick<TakeOverDeps, 'attempts' | 'clock'>,
 ): Promise<Attempt> {
+  if (attempt.status !== 'redeeming') return attempt
   let found = attempt
-  for (let left = ANSWER_MS; left > 0 && former && !former.isGone() && found.status === 'redeeming'; left -= LOOK_MS) {
-    await clock.sleep(LOOK_MS)
+  await leaveToFormer(lease, clock, async () => {
     found = (await attempts.byId(attempt.id)) ?? found
-  }
+    return found.status !== 'redeeming'
+  })
   return found
 }
 

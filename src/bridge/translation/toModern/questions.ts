@@ -4,7 +4,7 @@ import { BridgeError } from '../../../errors.ts'
 import { quote } from '../../../redaction/text.ts'
 import type { Deliver } from '../../http/body/messages.ts'
 import type { Message, RawId } from '../../message/message.ts'
-import { own } from '../../message/ours.ts'
+import { cancelled, own } from '../../message/ours.ts'
 import { type Bytes, find, stringIn } from '../../message/pick.ts'
 import { splice } from '../../message/splice.ts'
 import { type HostCan, modeOf } from '../hostCan.ts'
@@ -48,8 +48,7 @@ export function createQuestions(deliver: Deliver): Questions {
 
   const takeBack = async (id: RawId, reason: string) => {
     if (!open.delete(id)) return
-    const params = `{"requestId":${id},"reason":${JSON.stringify(reason)}}`
-    await deliver(own(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`))
+    await deliver(cancelled(id, reason))
   }
 
   return {

@@ -2,7 +2,7 @@
 // it brings goes to the request that waits now (MCP 2026-07-28, "Multi Round-Trip Requests").
 import type { Clock } from '../../../../ports.ts'
 import { type Message, parseMessage, type RawId } from '../../../message/message.ts'
-import { own } from '../../../message/ours.ts'
+import { cancelled } from '../../../message/ours.ts'
 import { splice } from '../../../message/splice.ts'
 import { inputRequired } from '../answer.ts'
 import type { Asked } from '../request.ts'
@@ -160,9 +160,6 @@ export function createCall(options: CallOptions): Call {
   }
   return call
 }
-
-const cancelled = (id: RawId) =>
-  own(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${id}}}`)
 
 /** One thing to do later; what was to be done before it is not done any more. */
 function createTimer(clock: Clock) {
