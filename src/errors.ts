@@ -158,8 +158,22 @@ export const isTransient = (thrown: unknown): thrown is BridgeError =>
 export function asBridgeError(thrown: unknown): BridgeError {
   if (thrown instanceof BridgeError) return thrown
   const what = thrown instanceof Error ? thrown.message : String(thrown)
+  if (isOwnFileGone(thrown)) return new BridgeError('internal', { ...REPLACED, cause: thrown })
   return new BridgeError('internal', { message: `Unexpected: ${quote(what)}`, cause: thrown })
 }
+
+const REPLACED = {
+  message:
+    'mcp-oauth-bridge was updated, moved or removed while this process ran, which cannot go on without its files.',
+  hint: 'Quit the host and start it again: it starts the version that is installed now.',
+}
+
+/** Parts of this program load when they are needed; npx and npm replace them under a process that runs. */
+const isOwnFileGone = (thrown: unknown): boolean => {
+  const { code, url } = (thrown ?? {}) as { readonly code?: unknown; readonly url?: unknown }
+  return code === 'ERR_MODULE_NOT_FOUND' && typeof url === 'string' && url.startsWith(OWN_FOLDER)
+}
+const OWN_FOLDER = new URL('.', import.meta.url).href
 
 /** A stored code as a known one. */
 export function asErrorCode(code: string | undefined): ErrorCode {

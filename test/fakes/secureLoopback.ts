@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createServer as createPlain, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { createServer as createSecure } from 'node:https'
 import { type AddressInfo, connect, type Server, type Socket } from 'node:net'
+import type { TlsOptions } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 
@@ -22,14 +23,15 @@ export interface SecureAnswer {
   readonly body: string
 }
 
-/** Answers with what `answer` makes of the body, and sets a cookie; `certificate` is for localhost, or for another name. */
+/** Answers with what `answer` makes of the body, and sets a cookie; `certificate` is for localhost, or for another name. `more` is for TLS. */
 export async function serveSecurely(
   certificate: CertificateFile = 'server.pem',
   answer: (body: string, request: IncomingMessage) => string | SecureAnswer = () => 'hello',
+  more: TlsOptions = {},
 ) {
   const requests: IncomingMessage['headers'][] = []
   let connections = 0
-  const server = createSecure({ cert: read(certificate), key: read('server.key') }, (incoming, response) => {
+  const server = createSecure({ cert: read(certificate), key: read('server.key'), ...more }, (incoming, response) => {
     requests.push(incoming.headers)
     let body = ''
     incoming.on('data', (chunk) => {

@@ -9,7 +9,7 @@ import { startMcpServer } from '../servers/mcpServer.ts'
 
 const MB = 1024 * 1024
 /** `limits.server_message_mb` and `limits.host_message_mb` here. */
-const LIMIT_MB = 24
+const LIMIT_MB = 16
 
 /** What V8 lets lie about before it collects it. */
 const GARBAGE_MB = 24

@@ -6,6 +6,7 @@ import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
+import type { TlsOptions } from 'node:tls'
 import BetterSqlite3 from 'better-sqlite3'
 import { afterEach, expect, onTestFinished, test } from 'vitest'
 import { has } from '../needs.ts'
@@ -274,12 +275,15 @@ test.each([
     )
 })
 
-async function tlsServer(...more: string[]): Promise<{ server: Server; port: number; certificate: string }> {
+async function tlsServer(
+  more: readonly string[] = [],
+  tls: TlsOptions = {},
+): Promise<{ server: Server; port: number; certificate: string }> {
   const [key, certificate] = [join(stage.home, 'key.pem'), join(stage.home, 'cert.pem')]
   const subject = ['-subj', '/O=Example Corp/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
   const words = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key]
   execFileSync('openssl', [...words, '-out', certificate, ...subject, ...more], { stdio: 'ignore' })
-  const options = { key: readFileSync(key), cert: readFileSync(certificate) }
+  const options = { key: readFileSync(key), cert: readFileSync(certificate), ...tls }
   const server = createServer(options, (_request, response) => response.writeHead(401).end())
   await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve))
   onTestFinished(() => {
@@ -309,9 +313,24 @@ test.skipIf(!has('openssl'))(
 
 test.skipIf(!has('openssl'))('a certificate that ends within a week is a warning', async () => {
   stage = await startStage()
-  const { port, certificate } = await tlsServer('-days', '3')
+  const { port, certificate } = await tlsServer(['-days', '3'])
   const { found } = await stage.doctor([`https://localhost:${port}/mcp`], { NODE_EXTRA_CA_CERTS: certificate })
   expect(found('tls')).toMatchObject({ status: 'warn', detail: expect.stringMatching(/ends in [23] days/) })
+})
+
+test.skipIf(!has('openssl')).each<[string, TlsOptions, string]>([
+  ['speaks HTTP/2 only', { ALPNProtocols: ['h2'] }, 'does not speak HTTP/1.1'],
+  ['demands a client certificate', { requestCert: true, rejectUnauthorized: true }, 'demands a client certificate'],
+])('a server that %s: not its certificate is at fault', async (_, tls, detail) => {
+  stage = await startStage()
+  const { port, certificate } = await tlsServer([], tls)
+  const { report } = await stage.doctor([`https://localhost:${port}/mcp`], { NODE_EXTRA_CA_CERTS: certificate })
+  expect(report.likely_cause).toMatchObject({
+    name: 'tls',
+    code: 'tls_failed',
+    detail: expect.stringContaining(detail),
+  })
+  expect(report.likely_cause.detail).not.toContain('was not accepted')
 })
 
 test('a port that speaks no TLS is tls_failed', async () => {

@@ -5,6 +5,8 @@ import { bareHost } from '../../bareHost.ts'
 import { BridgeError } from '../../errors.ts'
 import { quote } from '../../redaction/text.ts'
 import { isLoopback } from '../../secureUrl.ts'
+import { reasonOf } from '../../system/http/errors.ts'
+import { isAboutCertificate, tlsFailed } from '../../system/http/tlsErrors.ts'
 import type { Check, CheckContext } from '../report/context.ts'
 import { portOf } from '../report/dial.ts'
 import { fail, failed, type Outcome, pass, skip, warn } from '../report/finding.ts'
@@ -28,13 +30,9 @@ export const tls: Check = {
     if (findings.down) return skip('The server cannot be reached.')
     if (findings.proxied) return throughProxy(await refusal(context, url, signal))
     const seen = await look(url, signal)
-    if (typeof seen === 'string') {
+    if (seen instanceof Error) {
       findings.down = true
-      return fail(
-        'tls_failed',
-        `${url.host} does not speak a supported version of TLS: ${quote(seen, 120)}.`,
-        'Check the port, and whether the URL should begin with http:// or https://.',
-      )
+      return failed(tlsFailed(url.origin, reasonOf(seen), undefined, seen))
     }
     return judge(url, seen, await refusal(context, url, signal), context.clock.now())
   },
@@ -45,19 +43,19 @@ interface Seen {
   readonly protocol: string
 }
 
-/** The certificate, or why it cannot be read. */
-function look(url: URL, signal: AbortSignal): Promise<Seen | string> {
+/** The certificate, or why there was none. */
+function look(url: URL, signal: AbortSignal): Promise<Seen | Error> {
   const host = bareHost(url)
   return new Promise((resolve) => {
     const name = isIP(host) ? {} : { servername: host }
     // An invalid chain is inspected too; no request is sent over this connection.
     const socket = connect({ ...name, host, port: portOf(url), ALPNProtocols: ['http/1.1'], rejectUnauthorized: false })
-    const settle = (seen: Seen | string) => {
+    const settle = (seen: Seen | Error) => {
       socket.destroy()
       resolve(seen)
     }
     signal.addEventListener('abort', () => socket.destroy(), { once: true })
-    socket.once('error', (error) => settle(error.message))
+    socket.once('error', settle)
     socket.once('secureConnect', () =>
       settle({ certificate: socket.getPeerCertificate(true), protocol: socket.getProtocol() ?? 'TLS' }),
     )
@@ -90,6 +88,7 @@ function judge(url: URL, { certificate, protocol }: Seen, refused: BridgeError |
   const chain = `issued by ${quote(by)}, valid until ${until}`
   if (refused !== undefined) {
     const reason = String(refused.details.reason)
+    if (!isAboutCertificate(reason)) return failed(refused)
     const remedy = /EXPIRED|NOT_YET_VALID/.test(reason)
       ? 'Check the clock of this computer (date); if it is right, the server’s owner must renew the certificate.'
       : refused.hint

@@ -1,4 +1,4 @@
-// Checks the database without changing it: private, not locked, with all its tables, in WAL mode.
+// Checks the database without changing it: private, not locked, with room on its disk, with all its tables, in WAL mode.
 import { existsSync, lstatSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Config } from '../../config/config.ts'
@@ -9,6 +9,7 @@ import type { Database } from '../../store/sqlite/database.ts'
 import { checkDriver } from '../../store/sqlite/driver.ts'
 import { journalMode, tableNames } from '../../store/sqlite/inspect.ts'
 import { demandAdditive, schemaVersion } from '../../store/sqlite/migrate.ts'
+import { whyNoRoom } from '../../system/files/diskRoom.ts'
 import { networkDrive } from '../../system/files/networkDrive.ts'
 import { whyNoFile, whyShared, whyUnusable } from '../../system/files/private.ts'
 import { type FileHolder, fileHolders, tellsFileHolders } from '../../system/process/fileUsers.ts'
@@ -26,6 +27,8 @@ export const database: Check = {
     const shared = whyShared(dataFolder)
     const unsafe = ownership(dataFolder) ?? (shared && failed(shared)) ?? unsafeFile(file)
     if (unsafe) return unsafe
+    const noRoom = whyNoRoom(dirname(file))
+    if (noRoom) return failed(noRoom)
     if (!existsSync(file)) {
       const noDriver = withoutDriver()
       if (noDriver) return noDriver

@@ -5,7 +5,8 @@ import { BridgeError, ERRORS } from '../../errors.ts'
 import { present } from '../../present.ts'
 import { quote } from '../../redaction/text.ts'
 import { isLoopback } from '../../secureUrl.ts'
-import { reasonOf, UNKNOWN_ISSUER } from './errors.ts'
+import { reasonOf } from './errors.ts'
+import { UNKNOWN_ISSUER } from './tlsErrors.ts'
 
 /** undefined: no proxy. @throws BridgeError proxy_failed for a proxy that cannot be used */
 export type ProxyFor = (url: URL) => URL | undefined

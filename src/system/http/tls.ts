@@ -3,8 +3,9 @@ import type { SecureContext, TLSSocket } from 'node:tls'
 import { memoizeAsync } from '../../memoizeAsync.ts'
 import { quote } from '../../redaction/text.ts'
 import type { Connect } from './connections.ts'
-import { reasonOf, tlsFailed, UNKNOWN_ISSUER } from './errors.ts'
+import { reasonOf } from './errors.ts'
 import { authorityOf, proxyAuthorization, proxyRefused, proxyUnreachable } from './proxy.ts'
+import { tlsFailed, UNKNOWN_ISSUER } from './tlsErrors.ts'
 
 export interface SecureOptions {
   /** A connector with these trusted certificates; undefined: Node's own and NODE_EXTRA_CA_CERTS. */
@@ -79,9 +80,12 @@ export function createSecureConnect({ build, environment, certificates, timeoutM
 
 function open(connector: Connect, options: Connecting, onSocket?: (socket: TLSSocket) => void): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
-    const socket: unknown = connector(options, (error, connected) =>
-      error ? reject(error) : resolve(connected as TLSSocket),
-    )
+    const socket: unknown = connector(options, (error, connected) => {
+      if (error) return reject(error)
+      // An alert that ends the connection comes before its end, which is all that undici would tell.
+      connected.once('error', (alert) => connected.destroy(alert))
+      resolve(connected as TLSSocket)
+    })
     onSocket?.(socket as TLSSocket)
   })
 }
