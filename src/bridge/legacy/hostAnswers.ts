@@ -35,8 +35,8 @@ export function createHostAnswers({ session, exchange, deliver }: HostAnswersOpt
   let isOver = false
 
   const giveUp = () => {
-    // One that waits would go out in the next session.
-    for (const pending of sent) pending.abort(new BridgeError('session_lost', { message: LOST }))
+    // One that waits would go out in the next session, and one that is refused would have that made.
+    for (const pending of sent) pending.abort(new BridgeError('cancelled', { message: LOST }))
     return questions.giveUp()
   }
 

@@ -125,6 +125,28 @@ describe('a question of a session that is lost', () => {
     expect(world.answers).toEqual([])
   })
 
+  test.each(['leaves the conversation', 'begins anew'])(
+    'is not answered by what was on its way when the host %s, and no session is made for that',
+    async (what) => {
+      let refused = 0
+      const world = startForgetful({
+        instead: async ({ body }) =>
+          body.includes('"accept"') && refused++ === 0 ? respond(503, { 'retry-after': '1' }) : undefined,
+      })
+      await world.say(INITIALIZE)
+      await (await world.call(2)).say(ask(0, 'list files?'))
+      const answered = world.say(accept(0))
+      await settled()
+      if (what === 'begins anew') await world.say({ ...INITIALIZE, id: 9 })
+      else world.conversation.leave?.(new BridgeError('cancelled'))
+      world.clock.advance(5_000)
+      await answered
+      expect(world.answers).toEqual([])
+      const begun = world.sent.filter(({ body }) => body.includes('"initialize"'))
+      expect(begun).toHaveLength(what === 'begins anew' ? 2 : 1)
+    },
+  )
+
   test('is no question of a call that waited until the session was made again', async () => {
     let refused = 0
     const world = startForgetful({
