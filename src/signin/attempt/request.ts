@@ -34,6 +34,15 @@ const REDEEM_MS = 60_000
  * @throws BridgeError access_denied, login_timed_out, … as the attempt ended
  */
 export async function askForLogin(options: AskOptions, challenge: Challenge, cause: Cause = 'call'): Promise<void> {
+  try {
+    await askOnce(options, challenge, cause)
+  } catch (thrown) {
+    if (!isGone(thrown)) throw thrown
+    await askOnce(options, challenge, cause)
+  }
+}
+
+async function askOnce(options: AskOptions, challenge: Challenge, cause: Cause): Promise<void> {
   const { key, attempts, clock, timeoutMs, tell, stillWaits, wishes = {} } = options
   const quiet = await findQuiet(options, challenge)
   if (quiet && cause === 'start' && !(await isOpen(options))) throw withLogin(quiet.code, quiet.why, key)
@@ -117,13 +126,26 @@ export interface AwaitOptions extends Pick<AskOptions, 'attempts' | 'clock'> {
 
 const timedOut = ({ server }: TokenKey) => `The sign-in to ${shownUrl(server)} was not completed in time.`
 
+/** Somebody has deleted the database, or put another one in its place. */
+const gone = () =>
+  new BridgeError('login_failed', {
+    message: 'The sign-in is lost: the database that it began in was deleted or replaced.',
+    hint: 'Sign in again.',
+    details: { gone: true },
+  })
+const isGone = (thrown: unknown) => thrown instanceof BridgeError && thrown.details.gone === true
+
 /** @throws BridgeError as the attempt ended; with `successorOf` if another one replaced it */
 export async function awaitAttempt(
   { attempts, clock, tell, watch, delivered }: AwaitOptions,
   id: string,
 ): Promise<void> {
+  let expiresAt = Number.POSITIVE_INFINITY
   for (let told: string | undefined; ; await clock.sleep(POLL_MS)) {
     const attempt = await attempts.byId(id)
+    // One that has expired may have been tidied away.
+    if (!attempt && clock.now() <= expiresAt) throw gone()
+    expiresAt = attempt?.expiresAt ?? expiresAt
     if (attempt?.status === 'finished') return
     if (attempt?.status === 'failed') throw asError(attempt)
     if (!attempt || clock.now() > attempt.expiresAt) {

@@ -26,6 +26,8 @@ export interface Database {
   snapshot<T>(work: () => T): T
   /** A number that changes when another process has changed something. */
   version(): number
+  /** Opens the file that has taken the place of this one; never within a transaction. Left out: this one is kept. */
+  follow?(): void
   close(): void
 }
 

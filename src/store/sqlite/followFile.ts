@@ -3,21 +3,27 @@ import { statSync } from 'node:fs'
 import type { Database } from './database.ts'
 
 /** Time between two checks of the folder, in ms, so that not every message pays for one. */
-const LOOK_MS = 100
+export const LOOK_MS = 100
 
-/** `version` performs the check. */
+/** `follow` and `version` perform the check. */
 export function followFile(file: string, open: () => Database): Database {
   let database = open()
   // While it is open, no other file can have its number.
   let opened = identity(file)
   let looked = performance.now()
   let times = 0
+  let wasGone = false
 
   const look = () => {
     const now = performance.now()
     if (now - looked < LOOK_MS) return
     looked = now
-    if (identity(file) === opened) return
+    const found = identity(file)
+    const isGone = found === undefined
+    // Whoever restores a copy may have deleted the file a moment ago: an empty one would get in the way.
+    const isBeingReplaced = isGone && !wasGone
+    wasGone = isGone
+    if (found === opened || isBeingReplaced) return
     const next = open()
     database.close()
     database = next
@@ -35,6 +41,7 @@ export function followFile(file: string, open: () => Database): Database {
     all: (sql, ...values) => database.all(sql, ...values),
     transaction: (work) => database.transaction(work),
     snapshot: (work) => database.snapshot(work),
+    follow: look,
     version() {
       look()
       return times * 2 ** 32 + database.version()

@@ -11,18 +11,20 @@ let last: Promise<void> | undefined
 
 /** One connection has one of these: what it does is queued here. */
 export function createSqlDatabase(connection: Connection): Database {
-  const sql = sqlOf(connection, async (statement) =>
-    last === undefined ? statement() : queued(async () => statement()),
-  )
-  const unsynced = sqlOf(connection, async (statement) =>
-    last === undefined ? withoutSync(connection, statement) : queued(async () => withoutSync(connection, statement)),
-  )
+  const followed = <T>(statement: () => T): T => {
+    connection.follow?.()
+    return statement()
+  }
+  const inTurn = async <T>(statement: () => T): Promise<T> =>
+    last === undefined ? followed(statement) : queued(async () => followed(statement))
+  const sql = sqlOf(connection, inTurn)
+  const unsynced = sqlOf(connection, (statement) => inTurn(() => withoutSync(connection, statement)))
   return {
     kind: 'sqlite',
     ...sql,
     runUnsynced: unsynced.run,
-    transaction: (work) => queued(() => atOnce(connection, 'BEGIN IMMEDIATE', work)),
-    snapshot: (work) => queued(() => atOnce(connection, 'BEGIN', work)),
+    transaction: (work) => queued(() => followed(() => atOnce(connection, 'BEGIN IMMEDIATE', work))),
+    snapshot: (work) => queued(() => followed(() => atOnce(connection, 'BEGIN', work))),
     atOnce: withoutWait(connection),
     close: () => queued(async () => connection.close()),
   }
@@ -89,7 +91,7 @@ function sqlOf(connection: Connection, runs: <T>(statement: () => T) => Promise<
   }
 }
 
-/** A file that was replaced is opened by `version`, and never while a transaction runs on the old one. */
+/** A file that was replaced is never opened while a transaction runs on the old one. */
 function withoutWait(connection: Connection): AtOnce {
   let seen = 0
   return {

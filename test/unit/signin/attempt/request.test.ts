@@ -160,12 +160,26 @@ describe('asking', () => {
     expect([code, message]).toEqual(['login_timed_out', `The sign-in to ${KEY.server} was not completed in time.`])
   })
 
-  test('ends when the attempt is gone', async () => {
-    const { ask, later, attempts } = setUp()
+  test('an attempt that is gone with its database is begun anew, once', async () => {
+    const { ask, later, attempts, launcher } = setUp()
+    const failing = errorOf(ask())
+    for (const id of ['attempt-1', 'attempt-2']) {
+      await settled()
+      expect(launcher.jobs.at(-1)).toMatchObject({ attemptId: id })
+      attempts.rows.clear()
+      await later()
+    }
+    const { code, message } = await failing
+    expect(code).toBe('login_failed')
+    expect(message).toContain('deleted or replaced')
+  })
+
+  test('an attempt that was tidied away after its time was not completed in time', async () => {
+    const { ask, attempts, clock } = setUp()
     const failing = codeOf(ask())
     await settled()
     attempts.rows.clear()
-    await later()
+    clock.advance(60_001)
     expect(await failing).toBe('login_timed_out')
   })
 })
