@@ -6,6 +6,26 @@ const TIMEOUTS = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 
 /** A connection that ended: by its peer's FIN, by a reset, by TLS, or found dead on writing. */
 const ENDED = /^(UND_ERR_SOCKET|ECONNRESET|EPIPE|ERR_SSL_.*)$/
 
+/** errno(3), getaddrinfo(3) and undici, in words. */
+const WORDS: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'its name is not known, or there is no network',
+  EAI_AGAIN: 'the DNS server does not answer',
+  ECONNREFUSED: 'no program listens at that port',
+  ECONNRESET: 'the connection was broken off',
+  UND_ERR_SOCKET: 'the connection was closed',
+  EHOSTUNREACH: 'the network has no route to it',
+  ENETUNREACH: 'the network has no route to it',
+  ENETDOWN: 'the network is down',
+  EACCES: 'a firewall does not allow it',
+  EPERM: 'a firewall does not allow it',
+  EMFILE: 'this process may open no more files, see ulimit -n',
+  ENFILE: 'this machine may open no more files',
+}
+
+/** The reason, and what it means where that is known. */
+export const explained = (reason: string): string =>
+  Object.hasOwn(WORDS, reason) ? `${reason} (${WORDS[reason]})` : reason
+
 type NetError = Error & { code?: string; errors?: { code?: string }[] }
 
 export function reasonOf(thrown: unknown): string {
@@ -23,7 +43,10 @@ export function translate(thrown: unknown, url: URL, sent: boolean): BridgeError
   if (TIMEOUTS.has(reason))
     return new BridgeError('server_timeout', { message: `${origin} did not answer in time.`, ...options })
   if (isTlsRefusal(reason, sent)) return tlsFailed(origin, reason, undefined, thrown)
-  return new BridgeError('server_unreachable', { message: `${origin} cannot be reached: ${reason}.`, ...options })
+  return new BridgeError('server_unreachable', {
+    message: `${origin} cannot be reached: ${explained(reason)}.`,
+    ...options,
+  })
 }
 
 /** Whether the connection broke under a request that may have left. */

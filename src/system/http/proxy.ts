@@ -5,7 +5,7 @@ import { BridgeError, ERRORS } from '../../errors.ts'
 import { present } from '../../present.ts'
 import { quote } from '../../redaction/text.ts'
 import { isLoopback } from '../../secureUrl.ts'
-import { reasonOf } from './errors.ts'
+import { explained, reasonOf } from './errors.ts'
 import { UNKNOWN_ISSUER } from './tlsErrors.ts'
 
 /** undefined: no proxy. @throws BridgeError proxy_failed for a proxy that cannot be used */
@@ -123,7 +123,7 @@ export function proxyUnreachable(proxy: URL, cause: Error): BridgeError {
     const message = `The proxy ${proxy.origin} did not answer in time.`
     return new BridgeError('server_timeout', { message, details: { sent: false }, cause })
   }
-  const message = `The proxy ${proxy.origin} cannot be reached: ${reason}.`
+  const message = `The proxy ${proxy.origin} cannot be reached: ${explained(reason)}.`
   const hint = UNKNOWN_ISSUER.test(reason) ? ERRORS.tls_failed.hint : undefined
   return new BridgeError('proxy_failed', { message, ...present({ hint }), details: { reason, sent: false }, cause })
 }
