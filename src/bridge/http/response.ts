@@ -5,6 +5,7 @@ import { quote } from '../../redaction/text.ts'
 import { type Message, nameOf, type RawId } from '../message/message.ts'
 import { Pieces } from '../message/pieces.ts'
 import { type BodyOptions, type Receiver, readBody } from './body/messages.ts'
+import { wordsOf } from './body/page.ts'
 import { EVENT_STREAM, ForeignBody } from './body/reader.ts'
 
 export interface ReadOptions extends BodyOptions {
@@ -68,7 +69,7 @@ export async function readStart(response: HttpResponse): Promise<Buffer> {
 /** The error of a response whose status is not 2xx. */
 export function failure({ status }: HttpResponse, start: Uint8Array): BridgeError {
   const text = utf8(start)
-  const said = text.trim() === '' ? '' : `: ${quote(text, 160)}`
+  const said = text.trim() === '' ? '' : `: ${quote(wordsOf(text), 160)}`
   return new BridgeError(status === 403 ? 'forbidden' : 'server_error', {
     message: `The server answered ${status}${said}.`,
     details: { status },
@@ -113,7 +114,7 @@ const tooLarge = (limit: number) =>
   })
 
 function invalid(status: number, type: string, start: Uint8Array): BridgeError {
-  const what = `${type || 'no content type'}: ${quoteStart(start)}`
+  const what = `${type || 'no content type'}: ${quote(wordsOf(utf8(start)), 80)}`
   return new BridgeError('invalid_protocol', {
     message: `The server answered ${status} with ${start.byteLength === 0 ? 'nothing, but this request needs an answer' : what}.`,
     details: { status },
