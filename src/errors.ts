@@ -158,20 +158,21 @@ export const isTransient = (thrown: unknown): thrown is BridgeError =>
 export function asBridgeError(thrown: unknown): BridgeError {
   if (thrown instanceof BridgeError) return thrown
   const what = thrown instanceof Error ? thrown.message : String(thrown)
-  if (isOwnFileGone(thrown)) return new BridgeError('internal', { ...REPLACED, cause: thrown })
+  const gone = goneFile(thrown)
+  if (gone !== undefined)
+    return new BridgeError('internal', {
+      message: `A file of mcp-oauth-bridge is gone: ${quote(gone)}. It was updated, moved or removed while this process ran, or its installation is incomplete.`,
+      hint: 'Quit the host and start it again. If that does not help, install mcp-oauth-bridge again.',
+      cause: thrown,
+    })
   return new BridgeError('internal', { message: `Unexpected: ${quote(what)}`, cause: thrown })
 }
 
-const REPLACED = {
-  message:
-    'mcp-oauth-bridge was updated, moved or removed while this process ran, which cannot go on without its files.',
-  hint: 'Quit the host and start it again: it starts the version that is installed now.',
-}
-
-/** Parts of this program load when they are needed; npx and npm replace them under a process that runs. */
-const isOwnFileGone = (thrown: unknown): boolean => {
+/** Parts of this program load when they are needed; npx and npm replace them under a process that runs. undefined: it is something else. */
+function goneFile(thrown: unknown): string | undefined {
   const { code, url } = (thrown ?? {}) as { readonly code?: unknown; readonly url?: unknown }
-  return code === 'ERR_MODULE_NOT_FOUND' && typeof url === 'string' && url.startsWith(OWN_FOLDER)
+  const isOurs = code === 'ERR_MODULE_NOT_FOUND' && typeof url === 'string' && url.startsWith(OWN_FOLDER)
+  return isOurs ? url.slice(OWN_FOLDER.length) : undefined
 }
 const OWN_FOLDER = new URL('.', import.meta.url).href
 

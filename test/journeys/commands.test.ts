@@ -218,8 +218,10 @@ test('an install that lost a file is internal, exit code 1, and what it was abou
   })
   expect(code).toBe(1)
   expect(stdout).toBe('')
-  expect(stderr).toMatch(/^error: Unexpected: "Cannot find module/)
-  expect(/^hint: (.*)$/m.exec(stderr)?.[1]).toContain('--debug')
+  expect(stderr).toMatch(
+    /^error: A file of mcp-oauth-bridge is gone: "status-\S+\.js"\. .* or its installation is incomplete\.$/m,
+  )
+  expect(/^hint: (.*)$/m.exec(stderr)?.[1]).toContain('install mcp-oauth-bridge again')
   expect(stderr).toMatch(/mcp-oauth-bridge\.js explain internal\)$/m)
 })
 

@@ -31,7 +31,7 @@ test('a bridge whose program is replaced says so once it needs another part; the
   expect((await echo(host)).result.content[0].text).toBe('Echo: hello')
   stage.server.rejectTokens()
   const { error } = await echo(host)
-  expect(error.message).toMatch(/^mcp-oauth-bridge was updated, moved or removed while this process ran/)
+  expect(error.message).toMatch(/^A file of mcp-oauth-bridge is gone: "\S+\.js"\. It was updated, moved or removed/)
   expect(error.data).toMatchObject({ code: 'internal', hint: expect.stringContaining('start it again') })
   await host.close()
 
