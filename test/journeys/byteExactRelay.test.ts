@@ -138,7 +138,7 @@ describe('what is not an answer becomes invalid_protocol with its first bytes', 
     [
       'a web page',
       ({ reply }) => reply(200, '<!doctype html><p>Log in', { 'content-type': 'text/html; charset=utf-8' }),
-      '<!doctype html>',
+      'Log in',
     ],
     ['JSON that is no message, without a type', ({ reply }) => reply(200, '{}'), '{}'],
     [

@@ -4,7 +4,7 @@ import { expectToPass, SCORED } from '../servers/conformance.ts'
 
 const REVISION = '2026-07-28'
 
-describe.each([
+describe.concurrent.each([
   ['of 2026-07-28', 'pinned'],
   ['that begins with initialize', 'v1'],
 ] as const)('a host %s passes', (_, kind) => {

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import type { Database } from './database.ts'
 
 /** Time between two checks of the folder, in ms, so that not every message pays for one. */
-export const LOOK_MS = 100
+const LOOK_MS = 100
 
 /** `follow` and `version` perform the check. */
 export function followFile(file: string, open: () => Database): Database {
@@ -12,18 +12,12 @@ export function followFile(file: string, open: () => Database): Database {
   let opened = identity(file)
   let looked = performance.now()
   let times = 0
-  let wasGone = false
 
   const look = () => {
     const now = performance.now()
     if (now - looked < LOOK_MS) return
     looked = now
-    const found = identity(file)
-    const isGone = found === undefined
-    // Whoever restores a copy may have deleted the file a moment ago: an empty one would get in the way.
-    const isBeingReplaced = isGone && !wasGone
-    wasGone = isGone
-    if (found === opened || isBeingReplaced) return
+    if (identity(file) === opened) return
     const next = open()
     database.close()
     database = next

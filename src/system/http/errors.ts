@@ -34,8 +34,12 @@ export function reasonOf(thrown: unknown): string {
   return code === 'EPROTO' ? (sslReason(error) ?? code) : code
 }
 
+/** What macOS answers a program that an app has started, where that app may not use the local network (anthropics/claude-code#55169). */
+const LOCAL_NETWORK =
+  'If the server is in your local network and answers in a terminal: macOS does not let what an app starts reach it. Allow the app in System Settings > Privacy & Security > Local Network, or set HTTPS_PROXY (HTTP_PROXY) in the host’s entry to a proxy on this machine that you start in a terminal.'
+
 /** `sent`: the request may have left, so that the server may have acted on it. */
-export function translate(thrown: unknown, url: URL, sent: boolean): BridgeError {
+export function translate(thrown: unknown, url: URL, sent: boolean, platform = process.platform): BridgeError {
   if (thrown instanceof BridgeError) return thrown
   const { origin } = url
   const reason = reasonOf(thrown)
@@ -45,6 +49,7 @@ export function translate(thrown: unknown, url: URL, sent: boolean): BridgeError
   if (isTlsRefusal(reason, sent)) return tlsFailed(origin, reason, undefined, thrown)
   return new BridgeError('server_unreachable', {
     message: `${origin} cannot be reached: ${explained(reason)}.`,
+    ...(platform === 'darwin' && reason === 'EHOSTUNREACH' ? { hint: LOCAL_NETWORK } : {}),
     ...options,
   })
 }

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import type { TokenSet } from '../../../../src/records.ts'
 import { createSeal } from '../../../../src/store/sealing/seal.ts'
 import { openDatabase } from '../../../../src/store/sqlite/database.ts'
-import { followFile, LOOK_MS } from '../../../../src/store/sqlite/followFile.ts'
+import { followFile } from '../../../../src/store/sqlite/followFile.ts'
 import { createTokenStore } from '../../../../src/store/tokenStore.ts'
 import { createFakeClock, NOON } from '../../../fakes/fakeClock.ts'
 import { sqlOf } from '../../../fakes/sqlOf.ts'
@@ -39,12 +39,6 @@ function setUp(file = folder.fresh('oauth.db')) {
 /** The file is checked at most ten times a second, so a first look may still see the old one. */
 const untilChanged = (store: ReturnType<typeof setUp>['store'], generation: number) =>
   until('the store sees another file', () => !store.unchanged(KEY, generation))
-
-/** The file is looked at again from then on. */
-const nextLook = () => {
-  const began = performance.now()
-  return until('the time of one look', () => performance.now() - began > LOOK_MS)
-}
 
 describe('one check', () => {
   test('reports no change while nobody writes, and while others write other rows', async () => {
@@ -85,21 +79,6 @@ test('a file that was deleted is no longer used', async () => {
   for (const end of ['', '-wal', '-shm']) rmSync(file + end)
   expect(await untilChanged(store, 1)).toBe(true)
   expect(await store.load(KEY)).toEqual({ generation: 0 })
-  expect(opens()).toBe(2)
-})
-
-test('a file that is gone at one look only is not made anew, and what is put there is read', async () => {
-  const { store, file, database, opens } = setUp()
-  const next = setUp()
-  await next.store.replace(KEY, tokenSet('two'), 0)
-  next.database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-  for (const end of ['', '-wal', '-shm']) rmSync(file + end)
-  await nextLook()
-  database.follow?.()
-  expect([opens(), existsSync(file)]).toEqual([1, false])
-  renameSync(next.file, file)
-  await nextLook()
-  expect((await store.load(KEY)).tokens?.accessToken).toBe('two')
   expect(opens()).toBe(2)
 })
 

@@ -18,3 +18,16 @@ test.each([
 test.each(['EWEIRD', 'constructor', '__proto__'])('the unknown code %s stands alone', (code) => {
   expect(said(code).message).toBe(`https://mcp.example.com cannot be reached: ${code}.`)
 })
+
+test.each([
+  ['EHOSTUNREACH', 'darwin', true],
+  ['EHOSTUNREACH', 'linux', false],
+  ['ECONNREFUSED', 'darwin', false],
+] as const)(
+  '%s on %s: whether the hint is about the permission for the local network: %s',
+  (code, platform, isAbout) => {
+    const thrown = Object.assign(new Error('x'), { code })
+    const { hint } = translate(thrown, new URL('http://192.168.1.5:8123/mcp'), false, platform)
+    expect(hint.includes('Local Network')).toBe(isAbout)
+  },
+)
