@@ -1,6 +1,7 @@
 // Finds out whether an authorization server has forgotten a client, before a person sees its error page; the one judge of that, also for doctor.
 import { randomBytes } from 'node:crypto'
 import type { HttpClient } from '../../ports.ts'
+import { textOfPage } from '../../redaction/pageText.ts'
 import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
 import { textStart } from '../discovery/body.ts'
 import { withinTime } from '../discovery/deadline.ts'
@@ -95,11 +96,7 @@ function saysNothingElse(text: string): boolean {
   const json = asObject(text)
   if (json) return Object.entries(json).some(([name, value]) => TELLING.test(name) && UNKNOWN.test(String(value)))
   if (/<(?:form|input|button|select|textarea|iframe)\b/i.test(text)) return false
-  const words = text
-    .replace(/<(script|style|noscript|template|svg)\b.*?(?:<\/\1\s*>|$)|<!--.*?(?:-->|$)/gis, ' ')
-    .replace(/<[^<>]*>/g, ' ')
-    .replace(/\s+/g, ' ')
-    .trim()
+  const words = textOfPage(text)
   return words.length <= LONGEST_PLAIN_PAGE && UNKNOWN.test(words)
 }
 

@@ -1,11 +1,11 @@
 // One HTTP response → its messages, or the error that says why there are none.
 import { BridgeError } from '../../errors.ts'
 import type { HttpResponse, MaybePromise } from '../../ports.ts'
+import { wordsOf } from '../../redaction/pageText.ts'
 import { quote } from '../../redaction/text.ts'
 import { type Message, nameOf, type RawId } from '../message/message.ts'
 import { Pieces } from '../message/pieces.ts'
 import { type BodyOptions, type Receiver, readBody } from './body/messages.ts'
-import { wordsOf } from './body/page.ts'
 import { EVENT_STREAM, ForeignBody } from './body/reader.ts'
 
 export interface ReadOptions extends BodyOptions {

@@ -1,4 +1,4 @@
-// What a failure of TLS says: about the certificate that was presented, or about the handshake, which is no certificate's fault.
+// What a failure of TLS says: about the certificate that was presented, or about the handshake.
 import { BridgeError } from '../../errors.ts'
 
 /** Errors that another trusted certificate can fix. */
@@ -9,20 +9,25 @@ export const UNKNOWN_ISSUER =
 const CERTIFICATE =
   /^(ERR_TLS_CERT_|CERT_|CRL_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERROR_IN_CERT_|HOSTNAME_MISMATCH$|INVALID_CA$|INVALID_PURPOSE$|PATH_LENGTH_EXCEEDED$)/
 
+/** The server speaks of ours: the bridge has none. Which alert it sends differs from one TLS library to another. */
+const NO_CLIENT_CERTIFICATE =
+  /ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|NO_CERTIFICATE|CERTIFICATE_UNKNOWN|UNKNOWN_CA)$/
 const ADDRESS = 'Check the port, and whether the URL should begin with http:// or https://.'
-const NO_TLS = /^ERR_SSL_(WRONG_VERSION_NUMBER|HTTP_REQUEST|PACKET_LENGTH_TOO_LONG)$/
 
 /** The failures of a handshake that have one cause each; the first that matches counts. */
 const HANDSHAKES: readonly (readonly [RegExp, (origin: string) => string, string])[] = [
-  [NO_TLS, (origin) => `${origin} does not speak TLS on this port`, ADDRESS],
+  [
+    /^ERR_SSL_(WRONG_VERSION_NUMBER|HTTP_REQUEST|PACKET_LENGTH_TOO_LONG)$/,
+    (origin) => `${origin} does not speak TLS on this port`,
+    ADDRESS,
+  ],
   [
     /NO_APPLICATION_PROTOCOL$/,
     (origin) => `${origin} does not speak HTTP/1.1`,
     'Ask the server’s owner to serve HTTP/1.1 beside HTTP/2.',
   ],
   [
-    // The server speaks of ours: the bridge has none. Which alert it sends differs from one TLS library to another.
-    /ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|NO_CERTIFICATE|CERTIFICATE_UNKNOWN|UNKNOWN_CA)$/,
+    NO_CLIENT_CERTIFICATE,
     (origin) => `${origin} demands a client certificate, which mcp-oauth-bridge cannot present`,
     'Ask the server’s owner for an address that works without a client certificate.',
   ],
@@ -38,10 +43,10 @@ const HANDSHAKES: readonly (readonly [RegExp, (origin: string) => string, string
     'Check the host and the port of the URL. The server may have no cipher in common with mcp-oauth-bridge, or demand a client certificate.',
   ],
 ]
+const OTHER = [/$/, (origin: string) => `The TLS handshake with ${origin} failed`, ADDRESS] as const
 
-/** The alerts of a handshake; any other can also end a connection that has carried requests (RFC 8446 section 6). */
-const OF_HANDSHAKE =
-  /ALERT_(HANDSHAKE_FAILURE|CERTIFICATE_REQUIRED|BAD_CERTIFICATE|NO_CERTIFICATE|CERTIFICATE_UNKNOWN|UNKNOWN_CA|ACCESS_DENIED|NO_APPLICATION_PROTOCOL)$/
+/** Alerts of a handshake only; most others can also end a connection that has carried requests (RFC 8446 section 6). */
+const OF_HANDSHAKE = /ALERT_(HANDSHAKE_FAILURE|ACCESS_DENIED|NO_APPLICATION_PROTOCOL)$/
 
 export const isAboutCertificate = (reason: string): boolean => CERTIFICATE.test(reason)
 
@@ -50,7 +55,8 @@ export const isAboutCertificate = (reason: string): boolean => CERTIFICATE.test(
  * a client certificate.
  */
 export const isTlsRefusal = (reason: string, sent: boolean): boolean =>
-  isAboutCertificate(reason) || (/^ERR_(TLS|SSL)_/.test(reason) && (!sent || OF_HANDSHAKE.test(reason)))
+  isAboutCertificate(reason) ||
+  (/^ERR_(TLS|SSL)_/.test(reason) && (!sent || OF_HANDSHAKE.test(reason) || NO_CLIENT_CERTIFICATE.test(reason)))
 
 /** `reason`: a code of Node. `issuer`: who signed the chain the server presented, already quoted. */
 export function tlsFailed(origin: string, reason: string, issuer: string | undefined, cause: unknown): BridgeError {
@@ -69,8 +75,6 @@ export function tlsFailed(origin: string, reason: string, issuer: string | undef
     cause,
   })
 }
-
-const OTHER = [/$/, (origin: string) => `The TLS handshake with ${origin} failed`, ADDRESS] as const
 
 /**
  * The reason that OpenSSL gave, as Node writes it where it can tell in time; a handshake that is refused while something is being written

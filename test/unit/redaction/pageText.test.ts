@@ -1,6 +1,6 @@
 // What is quoted of a page that came instead of a message.
 import { expect, test } from 'vitest'
-import { wordsOf } from '../../../../../src/bridge/http/body/page.ts'
+import { wordsOf } from '../../../src/redaction/pageText.ts'
 
 const NGINX =
   '<html>\r\n<head><title>400 No required SSL certificate was sent</title></head>\r\n<body>\r\n<center><h1>400 Bad Request</h1></center>\r\n</body>\r\n</html>\r\n'
